@@ -1,0 +1,2 @@
+//! cmp-hub
+fn main() {}
