@@ -83,6 +83,8 @@ pub(super) struct Core<S> {
     /// Room for records that wait for their turn.
     pub(super) origin_places: Arc<Semaphore>,
 
+    /// Json sessions that are held until their first command, and until when; in order of time.
+    pub(super) fresh: VecDeque<(Instant, SessionId)>,
     /// Commands that are done, whose senders are held back for readers that are behind.
     held: VecDeque<(Instant, Credit)>,
     /// When it is checked next whether readers have caught up.
@@ -143,6 +145,7 @@ impl<S: Store> Core<S> {
             cursor_turn: Arc::default(),
             origin_turn: Arc::default(),
             origin_places: Arc::new(Semaphore::new(ORIGIN_PLACES)),
+            fresh: VecDeque::new(),
             held: VecDeque::new(),
             hold_check: Instant::now(),
             stats: Stats::default(),
@@ -162,14 +165,25 @@ impl<S: Store> Core<S> {
         loop {
             let deadline = self.requests.next_deadline();
             let held = !self.held.is_empty();
+            let fresh = self.fresh.front().map(|(until, _)| *until);
             tokio::select! {
                 // What frees resources comes first; what brings new work comes last.
                 biased;
-                Some(signal) = signals.recv() => self.on_signal(signal),
+                Some(signal) = signals.recv() => {
+                    // A session that detached has nothing on its way but what is in the queue.
+                    for _ in 0..inputs.len() {
+                        let Ok(input) = inputs.try_recv() else { break };
+                        self.on_input(input);
+                    }
+                    self.on_signal(signal);
+                }
                 Some(report) = self.reports.recv() => self.on_written(report),
                 Some(page) = self.page_queue.recv() => self.on_page(page),
                 () = sleep_until(deadline.unwrap_or_else(far_away)), if deadline.is_some() => {
                     self.expire_requests();
+                }
+                () = sleep_until(fresh.unwrap_or_else(far_away)), if fresh.is_some() => {
+                    self.release_fresh();
                 }
                 () = sleep_until(self.hold_check), if held => self.release_held(),
                 _ = sweep.tick() => self.sweep(),

@@ -11,7 +11,6 @@ use cmp_protocol::{
 use tokio::time::Instant;
 
 use super::core::{Core, now_ms};
-use super::resume::Resume;
 use super::submit::{Begun, Done, envelope, name};
 use crate::bans::Subject;
 use crate::flood::Sample;
@@ -286,17 +285,7 @@ impl<S: Store> Core<S> {
             if !meant {
                 continue;
             }
-            match &mut state.resume {
-                Resume::Running(resuming) => {
-                    resuming.hold(&shared, bound);
-                    continue;
-                }
-                Resume::Possible { seen } if state.form == cmp_protocol::Form::Json => {
-                    Resume::note(seen, message.id);
-                }
-                Resume::Possible { .. } | Resume::TooLate | Resume::Done => {}
-            }
-            match state.outbox.push(&shared) {
+            match state.deliver(&shared, bound) {
                 Pushed::Queued => self.stats.deliveries += 1,
                 Pushed::Pressed => {
                     self.stats.deliveries += 1;

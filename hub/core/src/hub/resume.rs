@@ -4,16 +4,21 @@
 //! stored yet. Everything up to that position is sent in order; what is delivered live in the
 //! meantime is held. At the end of the round the held messages follow, and the session is live.
 //! When too much is held, it is dropped and another round fetches it from the store.
+//!
+//! A json session that has just begun is held as well, for a moment and until its first command:
+//! when that is the resume, everything comes in order. A session that resumes later gets what it
+//! has not seen live, once, behind what it has.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cmp_protocol::{ClientName, Envelope, ErrorCode, Event, MessageId, Refusal, Since, Tag};
+use cmp_protocol::{ClientName, Envelope, ErrorCode, Event, Form, MessageId, Refusal, Since, Tag};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::core::Core;
+use super::sessions::SessionState;
 use super::submit::envelope;
 use crate::outbox::{OutboxSender, Pushed};
 use crate::session::{Credit, SessionId};
@@ -25,9 +30,14 @@ const MAX_SEEN: usize = 1024;
 /// Messages read from the store at once.
 const ROWS: u32 = 256;
 
+/// How long a json session that says nothing waits for its first message, at most.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// How far a session is with resuming.
 pub(super) enum Resume {
-    /// It may still resume; these it has seen live.
+    /// It has said nothing yet; what is delivered is held for a moment.
+    Fresh(Held),
+    /// It is live, and may still resume; these it has seen.
     Possible { seen: Vec<MessageId> },
     /// It has seen too much to tell what is missing.
     TooLate,
@@ -38,12 +48,32 @@ pub(super) enum Resume {
 }
 
 impl Resume {
-    /// Notes a message that a session sees live before it resumes.
-    pub(super) fn note(seen: &mut Vec<MessageId>, id: MessageId) {
-        // One more than the bound says that the bound was passed.
-        if seen.len() <= MAX_SEEN {
-            seen.push(id);
+    /// How a session begins: only the json dialect can resume.
+    pub(super) fn begin(form: Form) -> Self {
+        match form {
+            Form::Json => Self::Fresh(Held::default()),
+            Form::Central(_) => Self::Done,
         }
+    }
+}
+
+/// Live messages that are held; `overflowed` when they were too many, and are dropped.
+#[derive(Default)]
+pub(super) struct Held {
+    messages: Vec<Arc<Envelope>>,
+    bytes: usize,
+    overflowed: bool,
+}
+
+impl Held {
+    /// Keeps a message; `bound` is that of the outbox it will go to. False when it does not fit.
+    fn hold(&mut self, message: &Arc<Envelope>, bound: usize) -> bool {
+        if self.bytes + message.size() > bound / 4 {
+            return false;
+        }
+        self.bytes += message.size();
+        self.messages.push(message.clone());
+        true
     }
 }
 
@@ -56,26 +86,63 @@ pub(super) struct Running {
     count: u64,
     /// Seen live before the resume.
     seen: HashSet<MessageId>,
-    /// Delivered live since the round began.
-    held: Vec<Arc<Envelope>>,
-    held_bytes: usize,
-    /// Too much was held: another round is needed.
-    overflowed: bool,
+    /// Delivered live since the round began; when too much, another round is needed.
+    held: Held,
     /// Up to where this round goes.
     upto: Position,
     /// Delivered before the round began and perhaps not stored yet, by position.
     unstored: VecDeque<Stored>,
 }
 
-impl Running {
-    /// Keeps a live message for the end of the round; `bound` is that of the outbox.
-    pub(super) fn hold(&mut self, message: &Arc<Envelope>, bound: usize) {
-        self.held_bytes += message.size();
-        if self.overflowed || self.held_bytes > bound / 4 {
-            self.overflowed = true;
-            self.held.clear();
-        } else {
-            self.held.push(message.clone());
+impl SessionState {
+    /// Gives the session a live message, or holds it back for the right order.
+    pub(super) fn deliver(&mut self, message: &Arc<Envelope>, bound: usize) -> Pushed {
+        match &mut self.resume {
+            Resume::Running(running) => {
+                let held = &mut running.held;
+                if held.overflowed || !held.hold(message, bound) {
+                    *held = Held {
+                        overflowed: true,
+                        ..Held::default()
+                    };
+                }
+                return Pushed::Queued;
+            }
+            Resume::Fresh(held) => {
+                if held.hold(message, bound) {
+                    return Pushed::Queued;
+                }
+                self.go_live();
+                self.note(message);
+            }
+            Resume::Possible { .. } => self.note(message),
+            Resume::TooLate | Resume::Done => {}
+        }
+        self.outbox.push(message)
+    }
+
+    /// Notes a message that is seen live while the session may still resume.
+    fn note(&mut self, message: &Arc<Envelope>) {
+        if let (Resume::Possible { seen }, Event::Message(message)) =
+            (&mut self.resume, message.event())
+        {
+            if seen.len() < MAX_SEEN {
+                seen.push(message.id);
+            } else {
+                self.resume = Resume::TooLate;
+            }
+        }
+    }
+
+    /// A session that was fresh goes live with what was held for it.
+    pub(super) fn go_live(&mut self) {
+        if let Resume::Fresh(held) = &mut self.resume {
+            let held = std::mem::take(held);
+            self.resume = Resume::Possible { seen: Vec::new() };
+            for message in &held.messages {
+                self.note(message);
+                self.outbox.push(message);
+            }
         }
     }
 }
@@ -108,9 +175,10 @@ impl<S: Store> Core<S> {
         let Some(state) = self.sessions.get_mut(&id) else {
             return Ok(());
         };
-        let seen = match &mut state.resume {
-            Resume::Possible { seen } if seen.len() <= MAX_SEEN => std::mem::take(seen),
-            _ => {
+        let (seen, held) = match &mut state.resume {
+            Resume::Fresh(held) => (Vec::new(), std::mem::take(held)),
+            Resume::Possible { seen } => (std::mem::take(seen), Held::default()),
+            Resume::TooLate | Resume::Running(_) | Resume::Done => {
                 let reason = "RESUME comes once per session, and early; open a new session";
                 return Err(Refusal::new("RESUME", ErrorCode::Limit, reason));
             }
@@ -120,9 +188,7 @@ impl<S: Store> Core<S> {
             _credit: credit,
             count: 0,
             seen: seen.into_iter().collect(),
-            held: Vec::new(),
-            held_bytes: 0,
-            overflowed: false,
+            held,
             upto: Position::default(),
             unstored: VecDeque::new(),
         }));
@@ -156,9 +222,9 @@ impl<S: Store> Core<S> {
         let Resume::Running(running) = &mut state.resume else {
             return;
         };
-        running.held.clear();
-        running.held_bytes = 0;
-        running.overflowed = false;
+        if running.held.overflowed {
+            running.held = Held::default();
+        }
         running.upto = upto;
         running.unstored = unstored.into();
         let reader = Reader {
@@ -172,6 +238,21 @@ impl<S: Store> Core<S> {
             pages: self.pages.clone(),
         };
         tokio::spawn(reader.read(from, upto));
+    }
+
+    /// Fresh sessions have waited long enough for their first command.
+    pub(super) fn release_fresh(&mut self) {
+        let now = Instant::now();
+        while let Some((_, id)) = self.fresh.pop_front_if(|(until, _)| *until <= now) {
+            if let Some(state) = self.sessions.get_mut(&id) {
+                state.go_live();
+            }
+        }
+    }
+
+    /// Holds a session that has just begun until its first command, for a moment at most.
+    pub(super) fn hold_fresh(&mut self, id: SessionId) {
+        self.fresh.push_back((Instant::now() + FRESH, id));
     }
 
     pub(super) fn on_page(&mut self, page: Page) {
@@ -191,48 +272,51 @@ impl<S: Store> Core<S> {
             Ok(rows) => rows,
             Err(error) => return self.resume_failed(session, &error),
         };
-        let ids: HashSet<_> = rows.iter().map(|row| row.message.id).collect();
+        running.unstored.retain(|stored| stored.position > from);
+        // What is in the store comes from there, in its place.
+        let mut sent: HashSet<_> = rows.iter().map(|row| row.message.id).collect();
         running
             .unstored
-            .retain(|stored| stored.position > from && !ids.contains(&stored.message.id));
-        running.held.retain(|held| match held.event() {
-            Event::Message(message) => !ids.contains(&message.id),
-            _ => true,
-        });
-        let mut send = |stored: &Stored, running: &mut Running| {
-            if !running.seen.contains(&stored.message.id) {
-                running.count += 1;
-                self.stats.deliveries += 1;
-                state
-                    .outbox
-                    .push_event(Event::Message(stored.message.clone()));
-            }
-        };
-        for row in &rows {
+            .retain(|stored| !sent.contains(&stored.message.id));
+        let mut in_order = Vec::with_capacity(rows.len());
+        for row in rows {
             while let Some(earlier) = running
                 .unstored
                 .pop_front_if(|stored| stored.position < row.position)
             {
-                send(&earlier, running);
+                in_order.push(earlier);
             }
-            send(row, running);
+            in_order.push(row);
         }
+        if last {
+            in_order.extend(running.unstored.drain(..));
+        }
+        for Stored { message, .. } in in_order {
+            sent.insert(message.id);
+            if !running.seen.contains(&message.id) {
+                running.count += 1;
+                self.stats.deliveries += 1;
+                state.outbox.push_event(Event::Message(message));
+            }
+        }
+        // What was held since is not sent again.
+        running.held.messages.retain(|held| match held.event() {
+            Event::Message(message) => !sent.contains(&message.id),
+            _ => true,
+        });
         if !last {
             return;
         }
-        while let Some(stored) = running.unstored.pop_front() {
-            send(&stored, running);
-        }
-        if running.overflowed {
+        if running.held.overflowed {
             let upto = running.upto;
             self.begin_round(session, From::Position(upto));
         } else {
-            self.go_live(session);
+            self.resumed(session);
         }
     }
 
     /// Everything that was missed is sent: the held messages follow.
-    fn go_live(&mut self, id: SessionId) {
+    fn resumed(&mut self, id: SessionId) {
         let Some(state) = self.sessions.get_mut(&id) else {
             return;
         };
@@ -243,7 +327,7 @@ impl<S: Store> Core<S> {
             count: running.count,
             tag: running.tag,
         };
-        for held in running.held.iter().chain([&envelope(resumed)]) {
+        for held in running.held.messages.iter().chain([&envelope(resumed)]) {
             self.stats.deliveries += 1;
             if state.outbox.push(held) == Pushed::Overflow {
                 state.ended = true;
@@ -260,7 +344,7 @@ impl<S: Store> Core<S> {
         let Resume::Running(running) = std::mem::replace(&mut state.resume, Resume::TooLate) else {
             return;
         };
-        for held in &running.held {
+        for held in &running.held.messages {
             state.outbox.push(held);
         }
         let reason = format!("history can't be read: {error}; try again in a new session");

@@ -110,12 +110,15 @@ impl<S: Store> Core<S> {
             provides: BTreeMap::new(),
             slots: VecDeque::new(),
             open_requests: 0,
-            resume: Resume::Possible { seen: Vec::new() },
+            resume: Resume::begin(form),
             ended: false,
             finishing: false,
             detached: false,
         };
         self.sessions.insert(id, state);
+        if form == Form::Json {
+            self.hold_fresh(id);
+        }
         self.clients.entry(client).or_default().push(id);
         self.stats.attached += 1;
         let input = SessionInput {

@@ -51,6 +51,9 @@ impl<S: Store> Core<S> {
             return;
         }
         state.last_command = Instant::now();
+        if !matches!(submission.command, Ok(Command::Resume { .. })) {
+            state.go_live();
+        }
         if state.slots.is_empty() {
             self.execute(id, submission, credit);
             return;
