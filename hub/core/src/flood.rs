@@ -83,7 +83,7 @@ pub(crate) struct Flood {
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
     /// The new record of the origin, where the refusal counted as a warning.
-    pub(crate) record: Option<OriginRecord>,
+    pub(crate) record: Option<Box<OriginRecord>>,
 }
 
 impl Flood {
@@ -116,7 +116,7 @@ impl Flood {
             let wait = Duration::from_millis(until - now_ms);
             let reason = format!("{} is muted", show(sample.origin));
             return Err(Refused {
-                refusal: refuse(ErrorCode::Muted, reason, wait),
+                refusal: refuse(ErrorCode::Muted, &reason, wait),
                 record: None,
             });
         }
@@ -135,11 +135,11 @@ impl Flood {
                 show(sample.nick),
                 show(sample.origin)
             );
-            refuse(ErrorCode::Flood, reason, wait)
+            refuse(ErrorCode::Flood, &reason, wait)
         } else if let Some(wait) = left(rules.repeat_window, self.texts.age(&text, now)) {
             refuse(
                 ErrorCode::Repeated,
-                "the same text was sent a short while ago".into(),
+                "the same text was sent a short while ago",
                 wait,
             )
         } else {
@@ -152,7 +152,7 @@ impl Flood {
             }
             return Ok(());
         };
-        let record = self.warn(rules, origin, now_ms);
+        let record = self.warn(rules, origin, now_ms).map(Box::new);
         Err(Refused { refusal, record })
     }
 
@@ -188,7 +188,7 @@ impl Flood {
         let reason = format!("{client} sends too many broadcasts");
         if per_second > 0.0 {
             let wait = Duration::from_secs_f64((1.0 - bucket.tokens) / per_second);
-            Err(refuse(ErrorCode::Flood, reason, wait))
+            Err(refuse(ErrorCode::Flood, &reason, wait))
         } else {
             Err(Refusal::new("BC", ErrorCode::Flood, reason))
         }
@@ -290,7 +290,7 @@ impl Flood {
     }
 }
 
-fn refuse(code: ErrorCode, reason: String, wait: Duration) -> Refusal {
+fn refuse(code: ErrorCode, reason: &str, wait: Duration) -> Refusal {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     Refusal {
         subject: "BC".into(),

@@ -12,6 +12,7 @@ mod memory_store;
 mod moderation;
 mod outbox;
 mod policy;
+mod retention;
 mod session;
 mod store;
 mod writer;

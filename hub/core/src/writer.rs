@@ -99,12 +99,11 @@ impl<S: Store> Writer<S> {
         let Some(up_to_seq) = jobs.last().map(|job| job.stored.position.seq) else {
             return;
         };
-        let outcome = match self.down.clone() {
-            Some(error) => Err(error),
-            None => {
-                let batch: Vec<_> = jobs.iter().map(|job| job.stored.clone()).collect();
-                self.append(&batch).await
-            }
+        let outcome = if let Some(error) = self.down.clone() {
+            Err(error)
+        } else {
+            let batch: Vec<_> = jobs.iter().map(|job| job.stored.clone()).collect();
+            self.append(&batch).await
         };
         let stored = if outcome.is_ok() {
             jobs.len() as u64

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{AdminError, AdminReply, AdminRequest};
 use crate::policy::Policy;
+use crate::retention;
 use crate::session::{Attach, Credit, HubEnded, Session, SessionId};
 use crate::store::{Store, StoreError};
 
@@ -83,7 +84,10 @@ impl Hub {
         let (inputs, input_queue) = mpsc::channel(INPUTS);
         let (signals, signal_queue) = mpsc::unbounded_channel();
         let (announce, policy_watch) = watch::channel(Arc::new(policy));
-        let core = core::Core::load(announce, store, inputs.downgrade(), signals.clone()).await?;
+        let core = core::Core::load(announce, store.clone(), inputs.downgrade(), signals.clone());
+        let core = core.await?;
+        // Ends with the core, which holds the other end of the policy.
+        tokio::spawn(retention::run(store, policy_watch.clone()));
         let running = tokio::spawn(core.run(input_queue, signal_queue));
         Ok((
             Self {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cmp_protocol::{
-    Class, Command, Envelope, ErrorCode, Event, Kind, Message, MessageId, Recipients, Refusal, Tag,
-    Word,
+    Class, Command, Encoding, Envelope, ErrorCode, Event, Form, Kind, Message, MessageId,
+    Recipients, Refusal, Tag, Word,
 };
 use tokio::time::Instant;
 
@@ -198,7 +198,7 @@ impl<S: Store> Core<S> {
             .check(&state.role.flood, sample, Instant::now(), wall);
         checked.map_err(|refused| {
             if let Some(record) = refused.record {
-                self.keep_origin(record);
+                self.keep_origin(*record);
             }
             refused.refusal
         })
@@ -250,16 +250,11 @@ impl<S: Store> Core<S> {
             nick: draft.nick,
             origin: draft.origin,
             text: draft.text,
-            encoding: self.encoding_of(state),
+            encoding: match state.form {
+                Form::Central(encoding) => encoding,
+                Form::Json => Some(Encoding::Utf8),
+            },
         }))
-    }
-
-    /// What a json client sends is UTF-8; otherwise what is set for the client.
-    fn encoding_of(&self, state: &super::sessions::SessionState) -> Option<cmp_protocol::Encoding> {
-        match state.form {
-            cmp_protocol::Form::Central(encoding) => encoding,
-            cmp_protocol::Form::Json => None,
-        }
     }
 
     /// Puts a message into the outbox of every recipient. True when live readers are behind.

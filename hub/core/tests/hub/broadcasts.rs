@@ -1,5 +1,7 @@
 //! Broadcasts: stored before anybody sees them, and refused when they can't be.
 
+use std::time::Duration;
+
 use cmp_core::{KindSettings, Store, StoreWhen};
 use cmp_protocol::{Command, ErrorCode, Event, Kind};
 
@@ -151,4 +153,32 @@ async fn each_kind_says_when_it_is_stored() {
         .unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].message.text, "stored after");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_past_their_retention_go_by_themselves() {
+    let mut policy = policy();
+    let kept = KindSettings {
+        keep_count: Some(10),
+        ..policy.chat
+    };
+    policy.kinds.insert(Kind::new("qw").unwrap(), kept);
+    let hub = TestHub::start(policy).await;
+    let mut a = hub.central("a").await;
+    for n in 0..2000 {
+        a.send(broadcast("n", &n.to_string())).await;
+        a.acknowledged().await;
+    }
+    let stored = async || {
+        let newest = hub.store.newest().await.unwrap();
+        hub.store
+            .range(Default::default(), newest, 5000)
+            .await
+            .unwrap()
+    };
+    while stored().await.len() > 10 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        a.nothing_waits().await;
+    }
+    assert_eq!(stored().await[0].message.text, "1990");
 }

@@ -273,8 +273,10 @@ async fn a_relay_command_of_the_dialect_goes_to_whom_it_says() {
         line = "OTHERS {client} {text}"
     "#;
     policy.dialect = Arc::new(Dialect::parse(dialect).unwrap());
-    let mut boss = cmp_core::ClientSettings::default();
-    boss.role = Some(role("admin"));
+    let boss = cmp_core::ClientSettings {
+        role: Some(role("admin")),
+        ..Default::default()
+    };
     policy.clients.insert(name("boss"), boss);
     let hub = TestHub::start(policy).await;
     let (mut a, mut b, mut boss) = (

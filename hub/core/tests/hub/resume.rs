@@ -14,7 +14,7 @@ async fn texts_until_resumed(client: &mut Client) -> Vec<String> {
                 texts.push(String::from_utf8_lossy(&message.text).into_owned());
             }
             Event::Resumed { count, .. } => {
-                assert!(count as usize <= texts.len());
+                assert!(count <= texts.len() as u64);
                 return texts;
             }
             Event::Ok { .. } => {}
