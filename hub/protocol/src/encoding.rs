@@ -12,7 +12,7 @@ pub enum Encoding {
     Latin1,
     /// Windows code page 1252.
     Cp1252,
-    /// QuakeWorld's own 8-bit character set: 128 glyphs, and the same again in bronze.
+    /// Quake's own 8-bit character set: 128 glyphs, and the same again in bronze.
     Quake,
 }
 
@@ -23,7 +23,7 @@ const CP1252_80_TO_9F: [char; 32] = [
     '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
 ];
 
-/// The first 32 glyphs of QuakeWorld's character set, as the nearest character that is in
+/// The first 32 glyphs of Quake's character set, as the nearest character that is in
 /// Latin-1 too: a dot at 0x05, 0x0e, 0x0f and 0x1c, a block at 0x0b, an arrow at 0x0d, brackets
 /// and digits from 0x10, the ends and the middle of a bar from 0x1d. After the tables of mvdsv
 /// and ezQuake (`readablechars`); what has no readable form is `_`, and never a control character.
@@ -93,8 +93,8 @@ impl Encoding {
                 0x80 => '(',
                 0x81 => '=',
                 0x82 => ')',
+                0x83..0xff => Self::Quake.decode_byte(byte & 0x7f),
                 0x7f | 0xff => '<',
-                0x80.. => Self::Quake.decode_byte(byte & 0x7f),
                 _ => from(&QUAKE_00_TO_1F, 0),
             },
         }

@@ -27,3 +27,4 @@ pub use message::{Class, Message, MessageId};
 pub use name::{
     ClientName, CommandName, HubName, Kind, NameError, RequestId, RoleName, Topic, Verb, Word,
 };
+pub use nearest::nearest;

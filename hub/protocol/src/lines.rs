@@ -120,3 +120,60 @@ impl LineSplitter {
         Line::Complete(std::mem::take(&mut self.begun).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(line: &'static str) -> Line {
+        Line::Complete(line.into())
+    }
+
+    #[test]
+    fn an_overlong_line_is_told_once_and_the_next_one_is_read() {
+        let mut splitter = LineSplitter::new(4);
+        let mut input = &b"12345"[..];
+        assert_eq!(splitter.take_line(&mut input), Some(Line::TooLong));
+        for mut more in [&b"678"[..], b"9", b""] {
+            assert_eq!(splitter.take_line(&mut more), None);
+        }
+        let mut input = &b"0\n1234\n12345\nPING\n"[..];
+        assert_eq!(splitter.take_line(&mut input), Some(complete("1234")));
+        assert_eq!(splitter.take_line(&mut input), Some(Line::TooLong));
+        assert_eq!(splitter.take_line(&mut input), Some(complete("PING")));
+        assert_eq!(splitter.take_line(&mut input), None);
+        assert_eq!(splitter.finish(), None);
+    }
+
+    #[test]
+    fn no_more_than_a_line_is_kept() {
+        let mut splitter = LineSplitter::new(4096).strip_cr();
+        let mut told = 0;
+        for chunk in vec![b'x'; 1 << 20].chunks(1000) {
+            let mut chunk = chunk;
+            while let Some(line) = splitter.take_line(&mut chunk) {
+                assert_eq!(line, Line::TooLong);
+                told += 1;
+            }
+            assert!(splitter.begun.len() <= 4096);
+            assert!(splitter.begun.capacity() <= 2 * 4096);
+        }
+        assert_eq!(told, 1);
+        assert_eq!(splitter.finish(), None);
+    }
+
+    #[test]
+    fn a_cr_is_dropped_only_before_the_end_of_a_line() {
+        let mut splitter = LineSplitter::new(3).strip_cr();
+        let mut input = &b"a\rb\r\n123\r\n12\r\r\n\r"[..];
+        assert_eq!(splitter.take_line(&mut input), Some(complete("a\rb")));
+        assert_eq!(splitter.take_line(&mut input), Some(complete("123")));
+        assert_eq!(splitter.take_line(&mut input), Some(complete("12\r")));
+        assert_eq!(splitter.take_line(&mut input), None);
+        assert_eq!(splitter.finish(), Some(complete("")));
+
+        let mut input = &b"PING\r\n"[..];
+        let mut splitter = LineSplitter::new(8);
+        assert_eq!(splitter.take_line(&mut input), Some(complete("PING\r")));
+    }
+}

@@ -1,7 +1,7 @@
 //! The nearest known word for a mistyped one.
 
 /// The known word that `word` most likely was meant to be; `None` when nothing is near.
-pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase();
     let with_distance = known.iter().map(|known| {
         let distance = strsim::damerau_levenshtein(&word, &known.to_lowercase());

@@ -1,5 +1,7 @@
 //! A dialect file changes the words of the central dialect, and its mistakes are named.
 
+#![allow(clippy::unwrap_used)]
+
 use cmp_protocol::{
     Class, Command, Dialect, ErrorCode, Event, Greeting, HelpEntry, Kind, Message, MessageId,
     Recipients, Refusal, Verb, central,
@@ -103,7 +105,7 @@ fn the_sample_of_a_relay_command_works_as_written() {
 }
 
 /// A made-up PROTOCOL file, as different from ours as can be thought of.
-const ANOTHER_SERVER: &str = r##"
+const ANOTHER_SERVER: &str = r#"
     [input]
     empty_lines = "refuse"
     unknown_lines = "ignore"
@@ -130,7 +132,7 @@ const ANOTHER_SERVER: &str = r##"
     broadcast = "-{kind}- {nick} - {origin} : {text} [{verb} via {client}]"
     ok = ""
     error = "! {subject}: {reason}"
-"##;
+"#;
 
 #[test]
 fn another_server_can_be_matched_by_the_file_alone() {

@@ -1,5 +1,7 @@
 //! What holds for every line and every event.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use cmp_protocol::{
@@ -22,7 +24,6 @@ fn encoding() -> impl Strategy<Value = Option<Encoding>> {
 
 /// How many lines the shipped central dialect has for an event.
 fn lines_of(event: &Event) -> usize {
-    let known = ["C", "BC", "PING", "WHO"];
     let shown = |entry: &&HelpEntry| match entry {
         HelpEntry::Command(name) => central_has(name),
         HelpEntry::Provided { .. } => true,
@@ -33,14 +34,7 @@ fn lines_of(event: &Event) -> usize {
         Event::Who { clients, .. } => clients.len() + 1,
         Event::Help { entries, .. } => entries.iter().filter(shown).count() + 1,
         Event::Resumed { .. } => 0,
-        _ => {
-            assert!(
-                known
-                    .iter()
-                    .all(|name| central_has(&Verb::new(name).unwrap()))
-            );
-            1
-        }
+        _ => 1,
     }
 }
 
@@ -196,7 +190,7 @@ proptest! {
         encoding in encoding(),
     ) {
         let out = rendered(&event, encoding);
-        let line_ends = out.iter().filter(|byte| **byte == b'\n').count();
+        let line_ends = out.split(|byte| *byte == b'\n').count() - 1;
         prop_assert_eq!(line_ends, lines_of(&event));
         prop_assert!(out.is_empty() || out.ends_with(b"\n"));
     }

@@ -2,7 +2,8 @@
 
 use crate::dialect::{Builtin, Piece, Placeholder, Reply, Template};
 use crate::{
-    Class, Dialect, Encoding, Event, Greeting, HelpEntry, Message, Presence, Refusal, Verb,
+    Class, CommandName, Dialect, Encoding, Event, Greeting, HelpEntry, Kind, Message, Presence,
+    Refusal, Verb, Word,
 };
 
 /// Adds the lines of `event` to `out`, each ended by one LF; nothing for an event that this
@@ -47,7 +48,7 @@ pub fn render(event: &Event, dialect: &Dialect, encoding: Option<Encoding>, out:
             ],
         ),
         Event::Reply { provider, id, text } => lines.reply(
-            Reply::Reply,
+            Reply::Answer,
             &[
                 (P::Provider, V::Str(provider.as_str())),
                 (P::Id, V::Str(id.as_str())),
@@ -148,7 +149,7 @@ impl<'r> Lines<'r> {
         let names = greeting.commands.iter();
         let verbs = names.flat_map(|name| self.dialect.verbs_of(name.as_str()));
         let commands = self.list(verbs.map(Verb::as_str));
-        let kinds = self.list(greeting.kinds.iter().map(|kind| kind.as_str()));
+        let kinds = self.list(greeting.kinds.iter().map(Kind::as_str));
         let whole = [
             (P::Hub, V::Str(greeting.hub.as_str())),
             (P::Client, V::Str(greeting.client.as_str())),
@@ -206,7 +207,7 @@ impl<'r> Lines<'r> {
         };
         let Some(template) = template else { return };
         let from = message.encoding;
-        let word = |word: &'_ Option<crate::Word>| word.as_ref().map(crate::Word::to_bytes);
+        let word = |word: &Option<Word>| word.as_ref().map(Word::to_bytes);
         let nick = word(&message.nick).unwrap_or_default();
         let origin = word(&message.origin).unwrap_or_default();
         self.line(
@@ -241,7 +242,7 @@ impl<'r> Lines<'r> {
     }
 
     fn presence(&mut self, presence: &Presence) {
-        let commands = self.list(presence.provides.iter().map(|command| command.as_str()));
+        let commands = self.list(presence.provides.iter().map(CommandName::as_str));
         self.reply(
             Reply::Who,
             &[

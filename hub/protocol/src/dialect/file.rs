@@ -159,7 +159,7 @@ impl Reader<'_> {
             );
             return;
         };
-        for relay in relays.iter() {
+        for relay in relays {
             if let Some(table) = self.table(relay, "relay") {
                 let read = self.relay(table, &relay.span());
                 dialect.relays.extend(read);
@@ -319,7 +319,7 @@ impl Reader<'_> {
             return Vec::new();
         };
         let mut all = Vec::new();
-        for item in list.iter() {
+        for item in list {
             if let Some(text) = self.string(item, key) {
                 match read(text) {
                     Ok(read) => all.push(read),

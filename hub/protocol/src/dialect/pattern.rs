@@ -183,11 +183,13 @@ impl Pattern {
                 ""
             };
             usage.push_str(&param.lead);
-            usage.push_str(&match (param.placeholder, param.required) {
-                (Placeholder::Target, _) => format!("{colon}<command>[@client|@*]"),
-                (placeholder, true) => format!("{colon}<{}>", placeholder.name()),
-                (placeholder, false) => format!("[{colon}{}]", placeholder.name()),
-            });
+            let name = param.placeholder.name();
+            let parts: [&str; 4] = match (param.placeholder, param.required) {
+                (Placeholder::Target, _) => ["", colon, "<command>[@client|@*]", ""],
+                (_, true) => [colon, "<", name, ">"],
+                (_, false) => ["[", colon, name, "]"],
+            };
+            usage.extend(parts);
         }
         usage.push_str(&self.tail);
         usage

@@ -1,0 +1,3 @@
+//! Real programs for tests.
+
+pub(crate) mod postgres;
