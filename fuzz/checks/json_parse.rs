@@ -1,6 +1,10 @@
 //! What must hold for any line of the json dialect, in either direction.
 
+use std::sync::LazyLock;
+
 use cmp_protocol::{Dialect, Encoding, Event, central, json};
+
+static SHIPPED: LazyLock<Dialect> = LazyLock::new(Dialect::shipped);
 
 pub(crate) fn check(data: &[u8]) {
     for line in data.split(|byte| *byte == b'\n') {
@@ -42,7 +46,7 @@ fn check_event(line: &[u8]) {
     let encodings = Encoding::ALL.map(Some);
     for encoding in encodings.into_iter().chain([None]) {
         out.clear();
-        central::render(&event, &Dialect::shipped(), encoding, &mut out);
+        central::render(&event, &SHIPPED, encoding, &mut out);
         assert!(out.is_empty() || out.ends_with(b"\n"));
         if !matches!(event, Event::Who { .. } | Event::Help { .. }) {
             assert!(out.iter().rev().skip(1).all(|byte| *byte != b'\n'));

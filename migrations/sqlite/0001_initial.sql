@@ -26,15 +26,20 @@ CREATE INDEX message_kind ON message (kind, anchor, seq);
 -- For retention by age.
 CREATE INDEX message_age ON message (kind, time_ms);
 
--- One row: the highest numbers given so far, which outlive the messages that had them, and how
--- often it was checked that the database can be written.
+-- One row: the highest numbers given so far, which outlive the messages that had them.
 CREATE TABLE state (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     anchor   INTEGER NOT NULL,
-    seq      INTEGER NOT NULL,
-    checks   INTEGER NOT NULL
+    seq      INTEGER NOT NULL
 ) STRICT;
-INSERT INTO state VALUES (1, 0, 0, 0);
+INSERT INTO state VALUES (1, 0, 0);
+
+-- One row, which is written to see whether there is room on the disk.
+CREATE TABLE write_check (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    filler   BLOB NOT NULL
+) STRICT;
+INSERT INTO write_check VALUES (1, x'');
 
 CREATE TABLE ban (
     id          INTEGER PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! A [`Store`] in memory: for bots that run alone, and for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,6 +93,22 @@ impl Tables {
         }
     }
 
+    /// The messages of `batch` whose id is not stored yet. Fails when a place is taken.
+    fn new_in(&self, batch: &[Stored]) -> Result<BTreeMap<Position, Arc<Message>>, StoreError> {
+        let mut new = BTreeMap::new();
+        let mut ids = BTreeSet::new();
+        for Stored { position, message } in batch {
+            if self.positions.contains_key(&message.id) || !ids.insert(message.id) {
+                continue;
+            }
+            let taken = new.insert(*position, Arc::clone(message)).is_some();
+            if taken || self.messages.contains_key(position) {
+                return Err(StoreError::Unavailable(format!("{position:?} is taken")));
+            }
+        }
+        Ok(new)
+    }
+
     /// The places of the messages that `retention` no longer keeps, oldest first.
     fn expired(&self, kind: &Kind, retention: Retention) -> Vec<Position> {
         let of_kind = || {
@@ -120,22 +136,19 @@ impl Store for MemoryStore {
         self.begun.send_modify(|count| *count += 1);
         let _open = self.gate.read().await;
         let mut tables = self.tables()?;
-        for stored in batch {
-            let position = stored.position;
-            tables.newest.anchor = tables.newest.anchor.max(position.anchor);
-            tables.newest.seq = tables.newest.seq.max(position.seq);
-            if tables.positions.contains_key(&stored.message.id) {
-                continue;
-            }
-            let message = Arc::clone(&stored.message);
+        for (position, message) in tables.new_in(batch)? {
             tables.positions.insert(message.id, position);
             tables.messages.insert(position, message);
-            if tables.messages.len() > self.capacity
-                && let Some((oldest, _)) = tables.messages.first_key_value()
-            {
-                let oldest = *oldest;
-                tables.remove(oldest);
-            }
+        }
+        for Stored { position, .. } in batch {
+            tables.newest.anchor = tables.newest.anchor.max(position.anchor);
+            tables.newest.seq = tables.newest.seq.max(position.seq);
+        }
+        while tables.messages.len() > self.capacity
+            && let Some((oldest, _)) = tables.messages.first_key_value()
+        {
+            let oldest = *oldest;
+            tables.remove(oldest);
         }
         Ok(())
     }
@@ -254,5 +267,109 @@ impl Store for MemoryStore {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.tables().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cmp_protocol::{Class, HubName};
+    use tokio::time::{Duration, timeout};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(10);
+
+    fn at(number: u64) -> Position {
+        Position {
+            anchor: number,
+            seq: number,
+        }
+    }
+
+    fn sample(number: u64) -> Stored {
+        let message = Message {
+            id: MessageId::generate(),
+            hub: HubName::new("hub").unwrap(),
+            client: ClientName::new("client").unwrap(),
+            time_ms: number,
+            class: Class::Chat,
+            kind: Kind::chat(),
+            nick: None,
+            origin: None,
+            text: Bytes::new(),
+            encoding: None,
+        };
+        Stored {
+            position: at(number),
+            message: Arc::new(message),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newest_stay() {
+        let store = MemoryStore::new(2);
+        let messages: Vec<Stored> = (1..=4).map(sample).collect();
+        for message in &messages {
+            store.append(std::slice::from_ref(message)).await.unwrap();
+        }
+        let left = store.range(at(0), at(9), 9).await.unwrap();
+        assert_eq!(left, messages[2..]);
+        let gone = messages[0].message.id;
+        assert_eq!(store.locate(gone).await.unwrap(), Position::default());
+        assert_eq!(store.newest().await.unwrap(), at(4));
+    }
+
+    #[tokio::test]
+    async fn other_tables_are_bounded() {
+        let store = MemoryStore::new(1);
+        let origin = |name: &'static str, first_warning_ms| OriginRecord {
+            origin: name.into(),
+            warnings: 1,
+            first_warning_ms,
+            muted_until_ms: None,
+        };
+        store.put_origin(&origin("#old", 1)).await.unwrap();
+        store.put_origin(&origin("#new", 2)).await.unwrap();
+        assert_eq!(store.origins().await.unwrap(), [origin("#new", 2)]);
+
+        let client = |name| ClientName::new(name).unwrap();
+        let id = MessageId::generate();
+        store.put_cursor(&client("one"), id).await.unwrap();
+        store.put_cursor(&client("one"), id).await.unwrap();
+        let error = store.put_cursor(&client("two"), id).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the store is unavailable: 1 cursors are stored, the most"
+        );
+    }
+
+    #[tokio::test]
+    async fn it_fails_when_told_to() {
+        let store = MemoryStore::default();
+        store.set_failing(true);
+        assert!(store.append(&[sample(1)]).await.is_err());
+        assert!(store.check().await.is_err());
+        store.set_failing(false);
+        assert_eq!(store.newest().await.unwrap(), at(0));
+        store.append(&[sample(1)]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn appends_are_held_back() {
+        let store = Arc::new(MemoryStore::default());
+        let held = store.hold_appends().await;
+        let mut begun = store.appends_begun();
+        let append = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.append(&[sample(1)]).await }
+        });
+        timeout(LONG, begun.wait_for(|count| *count == 1))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(store.newest().await.unwrap(), at(0));
+        drop(held);
+        timeout(LONG, append).await.unwrap().unwrap().unwrap();
+        assert_eq!(store.newest().await.unwrap(), at(1));
     }
 }

@@ -25,7 +25,7 @@ pub struct Settings {
     /// After so many unanswered requests a connection is ended (`ClientAliveCountMax`). Default 10.
     /// 0 is taken as 1.
     ///
-    /// A connection on which nothing at all moves for one interval longer is ended too, even if its
+    /// A connection on which nothing at all moves for two intervals longer is ended too, even if its
     /// peer's machine cannot be written to.
     pub keepalive_max: usize,
     /// The time a peer has for its key exchange and to log in. Default 30 s and 120 s.

@@ -19,14 +19,14 @@ use tokio::time::timeout;
 /// Longer than anything here takes; only a failing test waits for it.
 const LONG: Duration = Duration::from_secs(20);
 
-pub struct TestHub {
-    pub hub: Hub,
-    pub store: Arc<MemoryStore>,
-    pub running: JoinHandle<()>,
+pub(crate) struct TestHub {
+    pub(crate) hub: Hub,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) running: JoinHandle<()>,
 }
 
 /// A policy without flood rules; roles `bot` (default) and `admin`.
-pub fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     let free = Role {
         flood: FloodRules::off(),
         ..Role::default()
@@ -52,16 +52,16 @@ pub fn policy() -> Policy {
     }
 }
 
-pub fn role(name: &str) -> RoleName {
+pub(crate) fn role(name: &str) -> RoleName {
     RoleName::new(name).unwrap()
 }
 
 impl TestHub {
-    pub async fn start(policy: Policy) -> Self {
+    pub(crate) async fn start(policy: Policy) -> Self {
         Self::start_on(policy, Arc::default()).await
     }
 
-    pub async fn start_on(policy: Policy, store: Arc<MemoryStore>) -> Self {
+    pub(crate) async fn start_on(policy: Policy, store: Arc<MemoryStore>) -> Self {
         let (hub, running) = Hub::start(policy, store.clone()).await.unwrap();
         Self {
             hub,
@@ -70,7 +70,7 @@ impl TestHub {
         }
     }
 
-    pub async fn try_client(&self, name: &str, form: Form) -> Result<Client, Refusal> {
+    pub(crate) async fn try_client(&self, name: &str, form: Form) -> Result<Client, Refusal> {
         let client = ClientName::new(name).unwrap();
         let session = self
             .hub
@@ -92,21 +92,21 @@ impl TestHub {
         Ok(client)
     }
 
-    pub async fn central(&self, name: &str) -> Client {
+    pub(crate) async fn central(&self, name: &str) -> Client {
         self.try_client(name, Form::Central(None)).await.unwrap()
     }
 
-    pub async fn json(&self, name: &str) -> Client {
+    pub(crate) async fn json(&self, name: &str) -> Client {
         self.try_client(name, Form::Json).await.unwrap()
     }
 
-    pub async fn admin(&self, request: AdminRequest) -> Result<AdminReply, AdminError> {
+    pub(crate) async fn admin(&self, request: AdminRequest) -> Result<AdminReply, AdminError> {
         self.hub
             .admin(&ClientName::new("boss").unwrap(), request)
             .await
     }
 
-    pub async fn stats(&self) -> cmp_core::Stats {
+    pub(crate) async fn stats(&self) -> cmp_core::Stats {
         match self.admin(AdminRequest::Stats).await {
             Ok(AdminReply::Stats(stats)) => *stats,
             other => panic!("no stats: {other:?}"),
@@ -114,14 +114,14 @@ impl TestHub {
     }
 }
 
-pub struct Client {
-    pub session: Session,
+pub(crate) struct Client {
+    pub(crate) session: Session,
     waiting: VecDeque<Event>,
     end: Option<End>,
 }
 
 impl Client {
-    pub async fn send(&self, command: Command) {
+    pub(crate) async fn send(&self, command: Command) {
         let submission = Submission {
             tag: None,
             command: Ok(command),
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// The next event, or none when the session has ended.
-    pub async fn next_or_end(&mut self) -> Option<Event> {
+    pub(crate) async fn next_or_end(&mut self) -> Option<Event> {
         while self.waiting.is_empty() && self.end.is_none() {
             let mut items = Vec::new();
             let taken = timeout(LONG, self.session.output.take(&mut items)).await;
@@ -147,42 +147,42 @@ impl Client {
         self.waiting.pop_front()
     }
 
-    pub async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Event {
         self.next_or_end()
             .await
             .unwrap_or_else(|| panic!("ended: {:?}", self.end))
     }
 
-    pub async fn end(&mut self) -> End {
+    pub(crate) async fn end(&mut self) -> End {
         while self.next_or_end().await.is_some() {}
         self.end.clone().unwrap()
     }
 
     /// The next event, which must be a message.
-    pub async fn message(&mut self) -> Arc<Message> {
+    pub(crate) async fn message(&mut self) -> Arc<Message> {
         match self.next().await {
             Event::Message(message) => message,
             other => panic!("not a message: {other:?}"),
         }
     }
 
-    pub async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         String::from_utf8_lossy(&self.message().await.text).into_owned()
     }
 
-    pub async fn refusal(&mut self) -> Refusal {
+    pub(crate) async fn refusal(&mut self) -> Refusal {
         match self.next().await {
             Event::Refused { refusal, .. } => refusal,
             other => panic!("not a refusal: {other:?}"),
         }
     }
 
-    pub async fn code(&mut self) -> ErrorCode {
+    pub(crate) async fn code(&mut self) -> ErrorCode {
         self.refusal().await.code
     }
 
     /// The next event, which must be the acknowledgement of a message.
-    pub async fn acknowledged(&mut self) -> MessageId {
+    pub(crate) async fn acknowledged(&mut self) -> MessageId {
         match self.next().await {
             Event::Ok { id: Some(id), .. } => id,
             other => panic!("not an acknowledgement: {other:?}"),
@@ -191,7 +191,7 @@ impl Client {
 
     /// Sends a `PING` and expects its answer next: whatever the hub had for this session before
     /// has been taken by then.
-    pub async fn nothing_waits(&mut self) {
+    pub(crate) async fn nothing_waits(&mut self) {
         self.send(Command::Ping {
             text: bytes("sync"),
         })
@@ -204,15 +204,15 @@ impl Client {
     }
 }
 
-pub fn bytes(text: &str) -> Bytes {
+pub(crate) fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
-pub fn chat(text: &str) -> Command {
+pub(crate) fn chat(text: &str) -> Command {
     Command::Chat { text: bytes(text) }
 }
 
-pub fn broadcast(nick: &str, text: &str) -> Command {
+pub(crate) fn broadcast(nick: &str, text: &str) -> Command {
     Command::Broadcast {
         kind: Kind::new("qw").unwrap(),
         nick: Word::new("nick", bytes(nick)).unwrap(),
@@ -221,26 +221,26 @@ pub fn broadcast(nick: &str, text: &str) -> Command {
     }
 }
 
-pub fn name(text: &str) -> ClientName {
+pub(crate) fn name(text: &str) -> ClientName {
     ClientName::new(text).unwrap()
 }
 
-pub fn command(text: &str) -> CommandName {
+pub(crate) fn command(text: &str) -> CommandName {
     CommandName::new(text).unwrap()
 }
 
-pub fn request_id(text: &str) -> RequestId {
+pub(crate) fn request_id(text: &str) -> RequestId {
     RequestId::new(text).unwrap()
 }
 
-pub fn provide(text: &str) -> Command {
+pub(crate) fn provide(text: &str) -> Command {
     Command::Provide {
         command: command(text),
         help: Bytes::new(),
     }
 }
 
-pub fn request(id: &str, what: &str, target: Target) -> Command {
+pub(crate) fn request(id: &str, what: &str, target: Target) -> Command {
     let params = bytes("params");
     Command::Request {
         id: request_id(id),
@@ -250,6 +250,6 @@ pub fn request(id: &str, what: &str, target: Target) -> Command {
     }
 }
 
-pub fn resume(since: Since) -> Command {
+pub(crate) fn resume(since: Since) -> Command {
     Command::Resume { since }
 }

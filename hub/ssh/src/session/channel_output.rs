@@ -132,7 +132,6 @@ impl ChannelOutput {
             closed = timeout(grace, close) => closed.is_err(),
         };
         if late {
-            self.connection.ends_because("the client does not read");
             self.connection.cut.cancel();
         }
     }

@@ -27,7 +27,7 @@ pub(crate) enum Shape {
 
 impl Shape {
     /// What `client` gets for `request`; `forced` is whether its key has a forced command. None is
-    /// a failure, as sshd gives it for a subsystem that it does not know.
+    /// a failure, as sshd gives it for a subsystem that it does not know, sftp among them.
     pub(crate) fn choose(
         request: Request<'_>,
         forced: bool,
@@ -35,14 +35,12 @@ impl Shape {
         policy: &Policy,
     ) -> Option<Self> {
         let default = || Self::Lines(policy.form_of(client));
-        if forced {
-            // sshd runs the forced command whatever is asked for, an unknown subsystem included.
-            return Some(default());
-        }
         let command = match request {
+            Request::Subsystem(name) if name != "cmp" => return None,
+            // As sshd runs the forced command, whatever is asked for.
+            _ if forced => return Some(default()),
+            Request::Subsystem(_) => return Some(Self::Lines(Form::Json)),
             Request::Shell => return Some(default()),
-            Request::Subsystem("cmp") => return Some(Self::Lines(Form::Json)),
-            Request::Subsystem(_) => return None,
             Request::Exec(command) => command.trim_ascii(),
         };
         if command == b"json" {

@@ -9,9 +9,11 @@
 )]
 
 mod admin;
+mod before_login;
 mod ends;
 mod log;
 mod login;
 mod shapes;
+mod stalls;
 mod support;
 mod terminal;

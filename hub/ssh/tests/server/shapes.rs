@@ -43,11 +43,13 @@ async fn with_a_forced_command_the_client_gets_its_own_dialect_whatever_it_asks_
         client.exec("json").await,
         client.exec("admin stats").await,
         client.subsystem("cmp").await,
-        client.subsystem("sftp").await,
     ] {
         channel.send("PING hello\n").await;
         channel.until("PONG hello\n").await;
     }
+    let mut channel = client.channel().await;
+    channel.channel.request_subsystem(true, "sftp").await.unwrap();
+    assert!(!channel.answer().await);
 }
 
 #[tokio::test]

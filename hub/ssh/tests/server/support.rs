@@ -19,6 +19,7 @@ use cmp_ssh::{
 use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
 use russh::{ChannelMsg, Pty, client};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -87,6 +88,18 @@ pub(crate) fn name(text: &str) -> ClientName {
 
 pub(crate) fn new_key(algorithm: Algorithm) -> Arc<PrivateKey> {
     Arc::new(PrivateKey::random(&mut safe_rng(), algorithm).unwrap())
+}
+
+/// An RSA key of this size, made by OpenSSH, which also makes those that are too short.
+pub(crate) fn rsa_key(bits: usize) -> Arc<PrivateKey> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "rsa", "-N", "", "-b", &bits.to_string(), "-f"])
+        .arg(&path)
+        .status();
+    assert!(made.unwrap().success());
+    Arc::new(russh::keys::load_secret_key(&path, None).unwrap())
 }
 
 /// Made once: they are of no interest to most tests.
@@ -219,9 +232,7 @@ impl TestServer {
     pub(crate) async fn try_connect(&self, config: client::Config) -> Result<Client, russh::Error> {
         let socket = TcpStream::connect(self.address).await.unwrap();
         let local = socket.local_addr().unwrap();
-        let connecting = client::connect_stream(Arc::new(config), socket, Trusting);
-        let ssh = soon("the key exchange", connecting).await?;
-        Ok(Client { ssh, local })
+        Client::try_over(socket, local, config).await
     }
 
     pub(crate) fn refused(&self, kind: RefusalKind) -> u64 {
@@ -268,6 +279,26 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    async fn try_over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        local: SocketAddr,
+        config: client::Config,
+    ) -> Result<Self, russh::Error> {
+        let connecting = client::connect_stream(Arc::new(config), stream, Trusting);
+        let ssh = soon("the key exchange", connecting).await?;
+        Ok(Self { ssh, local })
+    }
+
+    /// A client on a connection of this address.
+    pub(crate) async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        local: SocketAddr,
+        config: client::Config,
+    ) -> Self {
+        let connected = Self::try_over(stream, local, config).await;
+        connected.unwrap_or_else(|error| panic!("no connection: {error}"))
+    }
+
     pub(crate) fn ssh(&mut self) -> &mut client::Handle<impl client::Handler> {
         &mut self.ssh
     }
@@ -337,8 +368,7 @@ impl Channel {
     /// Takes the next message; false at the end.
     async fn next(&mut self) -> bool {
         let Ok(message) = timeout(AT_MOST, self.channel.wait()).await else {
-            let came = String::from_utf8_lossy(&self.data);
-            panic!("nothing came after {came:?} {:?}", self.events);
+            panic!("nothing came after {}", self.came());
         };
         let event = match message {
             None => return false,
@@ -363,6 +393,14 @@ impl Channel {
         };
         self.events.push(event);
         true
+    }
+
+    /// What came, for a message: the last of it.
+    fn came(&self) -> String {
+        let from = self.data.len().saturating_sub(200);
+        let data = String::from_utf8_lossy(&self.data[from..]);
+        let (length, events) = (self.data.len(), &self.events);
+        format!("{length} bytes that end in {data:?}, and {events:?}")
     }
 
     /// The answer to a request.
@@ -408,9 +446,16 @@ impl Channel {
             }
             let shown = String::from_utf8_lossy(text).into_owned();
             let open = self.next().await;
-            let came = || String::from_utf8_lossy(&self.data).into_owned();
-            assert!(open, "closed before {shown:?}: {:?} {:?}", came(), self.events);
+            assert!(open, "closed before {shown:?}, after {}", self.came());
         }
+    }
+
+    /// Waits for data, and takes the first byte of it.
+    pub(crate) async fn first_byte(&mut self) -> u8 {
+        while self.data.is_empty() {
+            assert!(self.next().await, "closed before any data");
+        }
+        self.data.remove(0)
     }
 
     /// Waits for the greeting to have passed: the answer to a PING comes after it.

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use cmp_core::{Position, Store, Stored};
+use cmp_core::{Position, Store, StoreError, Stored};
 use cmp_protocol::{Class, Encoding, Message, Word};
 
 use super::{all, at, client, id, kind, message, sample, stored};
@@ -22,7 +22,9 @@ pub(super) async fn an_empty_store_answers_with_nothing(store: &impl Store) {
 
 pub(super) async fn every_byte_comes_back(store: &impl Store) {
     let every_byte: Bytes = (0..=255u8).collect();
-    let word: Vec<u8> = (0x21..=0xff).filter(|byte| ![b':', 0x7f].contains(byte)).collect();
+    let word: Vec<u8> = (0x21..=0xff)
+        .filter(|byte| ![b':', 0x7f].contains(byte))
+        .collect();
     let texts: [Bytes; 6] = [
         every_byte,
         Bytes::new(),
@@ -37,7 +39,15 @@ pub(super) async fn every_byte_comes_back(store: &impl Store) {
             let nick = Word::new("nick", word[..100].to_vec()).unwrap();
             let origin = Word::new("origin", word[100..].to_vec()).unwrap();
             let (nick, origin) = (Some(nick), Some(origin));
-            stored(at(number), Message { text, nick, origin, ..message(number) })
+            stored(
+                at(number),
+                Message {
+                    text,
+                    nick,
+                    origin,
+                    ..message(number)
+                },
+            )
         })
         .collect();
     store.append(&batch).await.unwrap();
@@ -53,12 +63,25 @@ pub(super) async fn every_class_and_encoding_comes_back(store: &impl Store) {
         Some(Encoding::Cp1252),
         Some(Encoding::Quake),
     ];
-    let pairs = classes.iter().flat_map(|class| encodings.iter().map(|other| (*class, *other)));
+    let pairs = classes
+        .iter()
+        .flat_map(|class| encodings.iter().map(|other| (*class, *other)));
     let batch: Vec<Stored> = (1..)
         .zip(pairs)
         .map(|(number, (class, encoding))| {
-            let plain = Message { nick: None, origin: None, ..message(number) };
-            stored(at(number), Message { class, encoding, ..plain })
+            let plain = Message {
+                nick: None,
+                origin: None,
+                ..message(number)
+            };
+            stored(
+                at(number),
+                Message {
+                    class,
+                    encoding,
+                    ..plain
+                },
+            )
         })
         .collect();
     store.append(&batch).await.unwrap();
@@ -70,7 +93,10 @@ pub(super) async fn messages_come_in_order_of_position(store: &impl Store) {
     let late = stored(Position { anchor: 1, seq: 2 }, message(2));
     let chat_first = stored(Position { anchor: 0, seq: 5 }, message(5));
     store.append(&[sample(3), sample(1)]).await.unwrap();
-    store.append(&[chat_first.clone(), late.clone(), sample(4)]).await.unwrap();
+    store
+        .append(&[chat_first.clone(), late.clone(), sample(4)])
+        .await
+        .unwrap();
     let expected = [chat_first, sample(1), late, sample(3), sample(4)];
     assert_eq!(all(store).await, expected);
 }
@@ -82,25 +108,37 @@ pub(super) async fn a_range_keeps_its_bounds_and_its_limit(store: &impl Store) {
     let range = async |from, to, limit| numbers(&store.range(from, to, limit).await.unwrap());
     assert_eq!(range(at(1), at(4), 10).await, [2, 3, 4]);
     assert_eq!(range(at(2), at(4), 10).await, [3, 4]);
-    assert_eq!(range(Position { anchor: 2, seq: 3 }, at(5), 10).await, [4, 5]);
+    assert_eq!(
+        range(Position { anchor: 2, seq: 3 }, at(5), 10).await,
+        [4, 5]
+    );
     assert_eq!(range(at(1), at(2), 10).await, [2]);
     assert_eq!(range(at(0), at(5), 2).await, [1, 2]);
-    assert_eq!(range(at(0), at(5), 0).await, []);
-    assert_eq!(range(at(3), at(3), 10).await, []);
-    assert_eq!(range(at(4), at(1), 10).await, []);
+    assert!(range(at(0), at(5), 0).await.is_empty());
+    assert!(range(at(3), at(3), 10).await.is_empty());
+    assert!(range(at(4), at(1), 10).await.is_empty());
 }
 
 pub(super) async fn a_range_takes_the_greatest_numbers_as_bounds(store: &impl Store) {
     store.append(&[sample(1)]).await.unwrap();
     let found = store.range(at(0), at(u64::MAX), u32::MAX).await.unwrap();
     assert_eq!(numbers(&found), [1]);
-    assert_eq!(store.range(at(u64::MAX), at(u64::MAX), 1).await.unwrap(), []);
+    assert_eq!(
+        store.range(at(u64::MAX), at(u64::MAX), 1).await.unwrap(),
+        []
+    );
 }
 
 pub(super) async fn an_id_that_is_stored_stays_as_it_is(store: &impl Store) {
     store.append(&[sample(1)]).await.unwrap();
-    let again = Message { text: "another text".into(), ..message(1) };
-    store.append(&[stored(at(7), again), sample(8)]).await.unwrap();
+    let again = Message {
+        text: "another text".into(),
+        ..message(1)
+    };
+    store
+        .append(&[stored(at(7), again), sample(8)])
+        .await
+        .unwrap();
     assert_eq!(all(store).await, [sample(1), sample(8)]);
 }
 
@@ -113,9 +151,32 @@ pub(super) async fn a_batch_may_be_repeated(store: &impl Store) {
 }
 
 pub(super) async fn an_id_twice_in_a_batch_is_stored_once(store: &impl Store) {
-    let again = stored(at(2), Message { text: "again".into(), ..message(1) });
+    let again = stored(
+        at(2),
+        Message {
+            text: "again".into(),
+            ..message(1)
+        },
+    );
     store.append(&[sample(1), again]).await.unwrap();
     assert_eq!(all(store).await, [sample(1)]);
+}
+
+pub(super) async fn a_batch_that_fails_leaves_nothing_of_itself(store: &impl Store) {
+    store.append(&[sample(1)]).await.unwrap();
+    // Two messages at one place: no hub asks for that.
+    let batch: Vec<Stored> = (2..300)
+        .map(sample)
+        .chain([stored(at(1), message(999))])
+        .collect();
+    let error = store.append(&batch).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let twice = [sample(2), stored(at(2), message(3))];
+    store.append(&twice).await.unwrap_err();
+    assert_eq!(all(store).await, [sample(1)]);
+    assert_eq!(store.newest().await.unwrap(), at(1));
+    store.append(&[sample(2)]).await.unwrap();
+    assert_eq!(all(store).await, [sample(1), sample(2)]);
 }
 
 pub(super) async fn an_empty_batch_changes_nothing(store: &impl Store) {
@@ -130,7 +191,10 @@ pub(super) async fn a_batch_of_any_size_is_stored_whole(store: &impl Store) {
     for size in [127, 128, 129, 500, 1_023, 4_096] {
         let batch: Vec<Stored> = (next..next + size).map(sample).collect();
         store.append(&batch).await.unwrap();
-        let found = store.range(at(next - 1), at(next + size), u32::MAX).await.unwrap();
+        let found = store
+            .range(at(next - 1), at(next + size), u32::MAX)
+            .await
+            .unwrap();
         assert_eq!(found, batch);
         next += size;
     }
@@ -139,10 +203,16 @@ pub(super) async fn a_batch_of_any_size_is_stored_whole(store: &impl Store) {
 pub(super) async fn newest_is_the_highest_of_each_number(store: &impl Store) {
     let chat = stored(Position { anchor: 5, seq: 6 }, message(6));
     store.append(&[chat, sample(5)]).await.unwrap();
-    assert_eq!(store.newest().await.unwrap(), Position { anchor: 5, seq: 6 });
+    assert_eq!(
+        store.newest().await.unwrap(),
+        Position { anchor: 5, seq: 6 }
+    );
     let late = stored(Position { anchor: 3, seq: 7 }, message(7));
     store.append(&[late]).await.unwrap();
-    assert_eq!(store.newest().await.unwrap(), Position { anchor: 5, seq: 7 });
+    assert_eq!(
+        store.newest().await.unwrap(),
+        Position { anchor: 5, seq: 7 }
+    );
 }
 
 pub(super) async fn locate_finds_the_place_of_an_id(store: &impl Store) {
@@ -154,7 +224,10 @@ pub(super) async fn locate_finds_the_place_of_an_id(store: &impl Store) {
 }
 
 pub(super) async fn locate_falls_back_to_the_id_before(store: &impl Store) {
-    store.append(&[sample(3), sample(5), sample(9)]).await.unwrap();
+    store
+        .append(&[sample(3), sample(5), sample(9)])
+        .await
+        .unwrap();
     assert_eq!(store.locate(id(8)).await.unwrap(), at(5));
     assert_eq!(store.locate(id(4)).await.unwrap(), at(3));
     assert_eq!(store.locate(id(2)).await.unwrap(), Position::default());
@@ -163,7 +236,10 @@ pub(super) async fn locate_falls_back_to_the_id_before(store: &impl Store) {
 
 pub(super) async fn before_last_leaves_exactly_so_many(store: &impl Store) {
     let anchored = stored(Position { anchor: 2, seq: 4 }, message(4));
-    store.append(&[sample(1), sample(2), sample(3), anchored]).await.unwrap();
+    store
+        .append(&[sample(1), sample(2), sample(3), anchored])
+        .await
+        .unwrap();
     for (count, after) in [
         (0, at(3)),
         (1, Position { anchor: 2, seq: 4 }),
@@ -173,7 +249,11 @@ pub(super) async fn before_last_leaves_exactly_so_many(store: &impl Store) {
         (5, Position::default()),
         (u32::MAX, Position::default()),
     ] {
-        assert_eq!(store.before_last(count).await.unwrap(), after, "before the last {count}");
+        assert_eq!(
+            store.before_last(count).await.unwrap(),
+            after,
+            "before the last {count}"
+        );
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) async fn run<S: Store, Guard>(fresh: impl AsyncFn() -> (S, Guard)) {
             an_id_that_is_stored_stays_as_it_is
             a_batch_may_be_repeated
             an_id_twice_in_a_batch_is_stored_once
+            a_batch_that_fails_leaves_nothing_of_itself
             an_empty_batch_changes_nothing
             a_batch_of_any_size_is_stored_whole
             newest_is_the_highest_of_each_number
@@ -59,7 +60,10 @@ pub(crate) async fn run<S: Store, Guard>(fresh: impl AsyncFn() -> (S, Guard)) {
 pub(crate) async fn fill(store: &impl Store) {
     store.append(&[sample(1), sample(2)]).await.unwrap();
     store.put_ban(&moderation::ban(1)).await.unwrap();
-    store.put_origin(&moderation::origin(b"#qw", 2)).await.unwrap();
+    store
+        .put_origin(&moderation::origin(b"#qw", 2))
+        .await
+        .unwrap();
     store.put_cursor(&client("reader"), id(2)).await.unwrap();
 }
 
@@ -68,13 +72,19 @@ pub(crate) async fn check_filled(store: &impl Store) {
     assert_eq!(all(store).await, [sample(1), sample(2)]);
     assert_eq!(store.newest().await.unwrap(), at(2));
     assert_eq!(store.bans().await.unwrap(), [moderation::ban(1)]);
-    assert_eq!(store.origins().await.unwrap(), [moderation::origin(b"#qw", 2)]);
+    assert_eq!(
+        store.origins().await.unwrap(),
+        [moderation::origin(b"#qw", 2)]
+    );
     assert_eq!(store.cursor(&client("reader")).await.unwrap(), Some(id(2)));
 }
 
 /// The place of a stored-before message.
 pub(crate) fn at(number: u64) -> Position {
-    Position { anchor: number, seq: number }
+    Position {
+        anchor: number,
+        seq: number,
+    }
 }
 
 /// An id that sorts as `number` does.
@@ -109,7 +119,10 @@ pub(crate) fn message(number: u64) -> Message {
 }
 
 pub(crate) fn stored(position: Position, message: Message) -> Stored {
-    Stored { position, message: Arc::new(message) }
+    Stored {
+        position,
+        message: Arc::new(message),
+    }
 }
 
 /// [`message`] at the place of its number.
@@ -119,5 +132,8 @@ pub(crate) fn sample(number: u64) -> Stored {
 
 /// Everything in the store.
 pub(crate) async fn all(store: &impl Store) -> Vec<Stored> {
-    store.range(Position::default(), at(u64::MAX), u32::MAX).await.unwrap()
+    store
+        .range(Position::default(), at(u64::MAX), u32::MAX)
+        .await
+        .unwrap()
 }

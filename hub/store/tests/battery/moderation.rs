@@ -81,7 +81,10 @@ pub(super) async fn origins_are_kept_replaced_and_removed(store: &impl Store) {
     store.put_origin(&origin(b"#qw", 2)).await.unwrap();
     let mut found = store.origins().await.unwrap();
     found.sort_by_key(|record| record.origin.clone());
-    assert_eq!(found, [origin(b"#gone", u32::MAX), origin(b"#qw", 2), muted.clone()]);
+    assert_eq!(
+        found,
+        [origin(b"#gone", u32::MAX), origin(b"#qw", 2), muted.clone()]
+    );
     store.put_origin(&origin(b"#gone", 0)).await.unwrap();
     store.put_origin(&origin(b"#qw", 0)).await.unwrap();
     store.put_origin(&origin(b"#never", 0)).await.unwrap();

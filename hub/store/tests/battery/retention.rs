@@ -5,22 +5,36 @@ use super::{all, at, kind, message, sample, stored};
 
 /// `number`s of kind `name`, each accepted at the time of its number.
 fn of_kind(name: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<Stored> {
-    let message = |number| Message { kind: kind(name), ..message(number) };
-    numbers.into_iter().map(|number| stored(at(number), message(number))).collect()
+    let message = |number| Message {
+        kind: kind(name),
+        ..message(number)
+    };
+    numbers
+        .into_iter()
+        .map(|number| stored(at(number), message(number)))
+        .collect()
 }
 
 async fn left(store: &impl Store, name: &str) -> Vec<u64> {
     let all = all(store).await;
-    let of_kind = all.iter().filter(|stored| stored.message.kind.as_str() == name);
+    let of_kind = all
+        .iter()
+        .filter(|stored| stored.message.kind.as_str() == name);
     of_kind.map(|stored| stored.position.seq).collect()
 }
 
 fn not_before(time_ms: u64) -> Retention {
-    Retention { not_before_ms: Some(time_ms), keep: None }
+    Retention {
+        not_before_ms: Some(time_ms),
+        keep: None,
+    }
 }
 
 fn keep(count: u64) -> Retention {
-    Retention { not_before_ms: None, keep: Some(count) }
+    Retention {
+        not_before_ms: None,
+        keep: Some(count),
+    }
 }
 
 pub(super) async fn kinds_are_those_that_are_stored(store: &impl Store) {
@@ -41,7 +55,10 @@ pub(super) async fn old_messages_go(store: &impl Store) {
     store.append(&of_kind("qw", 1..=10)).await.unwrap();
     store.append(&of_kind("spam", 11..=12)).await.unwrap();
     // Accepted by another hub before the others, and delivered here after them.
-    let late = Message { time_ms: 2, ..message(20) };
+    let late = Message {
+        time_ms: 2,
+        ..message(20)
+    };
     store.append(&[stored(at(20), late)]).await.unwrap();
     let qw = kind("qw");
     assert_eq!(store.prune(&qw, not_before(8), 3).await.unwrap(), 3);
@@ -54,7 +71,10 @@ pub(super) async fn old_messages_go(store: &impl Store) {
 
 pub(super) async fn surplus_messages_go(store: &impl Store) {
     // The newest are the last delivered, whatever time their clock showed.
-    let fast_clock = Message { time_ms: 1 << 50, ..message(1) };
+    let fast_clock = Message {
+        time_ms: 1 << 50,
+        ..message(1)
+    };
     store.append(&[stored(at(1), fast_clock)]).await.unwrap();
     store.append(&of_kind("qw", 2..=8)).await.unwrap();
     store.append(&of_kind("spam", 9..=20)).await.unwrap();
@@ -70,7 +90,7 @@ pub(super) async fn surplus_messages_go(store: &impl Store) {
     assert_eq!(left(store, "spam").await.len(), 12);
     assert_eq!(store.prune(&qw, keep(0), 3).await.unwrap(), 3);
     assert_eq!(store.prune(&qw, keep(0), 3).await.unwrap(), 1);
-    assert_eq!(left(store, "qw").await, []);
+    assert!(left(store, "qw").await.is_empty());
 }
 
 pub(super) async fn both_bounds_hold(store: &impl Store) {

@@ -46,13 +46,28 @@ async fn a_database_is_kept_owned_and_versioned() {
                   execution_time) VALUES (9999, 'later', true, '', 0)";
     connection.execute(future).await.unwrap();
     let error = refused(&url).await;
-    assert!(matches!(error, OpenError::Newer { found: 9999, .. }), "{error:?}");
-    assert!(error.to_string().starts_with("database hub on /"), "{error}");
+    assert!(
+        matches!(error, OpenError::Newer { found: 9999, .. }),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().starts_with("database hub on /"),
+        "{error}"
+    );
 
-    connection.execute("DELETE FROM _sqlx_migrations WHERE version = 9999").await.unwrap();
-    connection.execute("UPDATE _sqlx_migrations SET checksum = 'x'").await.unwrap();
+    connection
+        .execute("DELETE FROM _sqlx_migrations WHERE version = 9999")
+        .await
+        .unwrap();
+    connection
+        .execute("UPDATE _sqlx_migrations SET checksum = 'x'")
+        .await
+        .unwrap();
     let error = refused(&url).await;
-    assert!(matches!(error, OpenError::Foreign { version: 1, .. }), "{error:?}");
+    assert!(
+        matches!(error, OpenError::Foreign { version: 1, .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -61,14 +76,26 @@ async fn who_can_not_log_in_is_told_why() {
     let url = server.create_database("hub");
 
     let error = refused(&server.url("cmp", "hunter2", "hub")).await;
-    assert!(matches!(&error, OpenError::Refused { user, .. } if user == "cmp"), "{error:?}");
+    assert!(
+        matches!(&error, OpenError::Refused { user, .. } if user == "cmp"),
+        "{error:?}"
+    );
     let error = refused(&server.url("cmp", "not-for-logs", "other")).await;
-    assert!(error.to_string().contains("createdb --owner=cmp other"), "{error}");
+    assert!(
+        error.to_string().contains("createdb --owner=cmp other"),
+        "{error}"
+    );
     assert!(matches!(error, OpenError::NoDatabase { .. }), "{error:?}");
 
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    connection.execute("CREATE USER guest PASSWORD 'hunter2'").await.unwrap();
-    connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC").await.unwrap();
+    connection
+        .execute("CREATE USER guest PASSWORD 'hunter2'")
+        .await
+        .unwrap();
+    connection
+        .execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        .await
+        .unwrap();
     let error = refused(&server.url("guest", "hunter2", "hub")).await;
     assert!(matches!(error, OpenError::NoPermission { .. }), "{error:?}");
 
@@ -76,16 +103,25 @@ async fn who_can_not_log_in_is_told_why() {
     let error = backup(&url.parse().unwrap(), to).await.unwrap_err();
     assert!(matches!(error, BackupError::Postgres { .. }), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("pg_dump") && text.ends_with("--username=cmp hub"), "{text}");
+    assert!(
+        text.contains("pg_dump") && text.ends_with("--username=cmp hub"),
+        "{text}"
+    );
     assert!(!text.contains("not-for-logs"), "{text}");
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let error = refused(&format!("postgres://cmp:hunter2@{free}/hub")).await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error:?}");
-    assert!(error.to_string().contains(&format!("at {free}: ")), "{error}");
+    assert!(
+        error.to_string().contains(&format!("at {free}: ")),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -97,5 +133,9 @@ async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
     let begun = Instant::now();
     let error = Database::open(&settings).await.unwrap_err();
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(5), "waited {:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "waited {:?}",
+        begun.elapsed()
+    );
 }

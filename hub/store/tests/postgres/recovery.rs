@@ -5,14 +5,17 @@ use cmp_store::Database;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{open, settings};
-use crate::battery::{all, sample};
+use crate::battery::{all, id, sample};
 use crate::support::postgres::PostgresServer;
 
 fn unavailable<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
     let Err(StoreError::Unavailable(cause)) = answer else {
         panic!("{answer:?} is not unavailable");
     };
-    assert!(!cause.contains('\n') && !cause.contains("not-for-logs"), "{cause}");
+    assert!(
+        !cause.contains('\n') && !cause.contains("not-for-logs"),
+        "{cause}"
+    );
     cause
 }
 
@@ -52,7 +55,10 @@ async fn a_hub_that_lost_the_database_to_another_does_not_write() {
     admin.execute(end_others).await.unwrap();
     let second = open(&url).await;
     let cause = unavailable(first.append(&[sample(2)]).await);
-    assert!(cause.starts_with("another hub has taken the database over (cmp-hub pid"), "{cause}");
+    assert!(
+        cause.starts_with("another hub has taken the database over (cmp-hub pid"),
+        "{cause}"
+    );
     second.append(&[sample(3)]).await.unwrap();
     assert_eq!(all(&first).await, [sample(1), sample(3)]);
 
@@ -75,16 +81,9 @@ async fn a_statement_that_is_held_up_fails_in_time_and_leaves_nothing() {
     locking.execute("LOCK TABLE message").await.unwrap();
     let cause = unavailable(store.append(&[sample(2), sample(3)]).await);
     assert_eq!(cause, "canceling statement due to statement timeout");
-    unavailable(store.newest_message().await);
+    unavailable(store.locate(id(1)).await);
     locking.rollback().await.unwrap();
 
     store.append(&[sample(4)]).await.unwrap();
     assert_eq!(all(&store).await, [sample(1), sample(4)]);
-}
-
-#[tokio::test]
-async fn a_batch_that_fails_leaves_nothing_of_itself() {
-    let server = PostgresServer::start();
-    let store = open(&server.create_database("hub")).await;
-    crate::battery::refuses_a_taken_place(&store).await;
 }

@@ -23,11 +23,19 @@ pub(crate) struct PostgresServer {
 impl PostgresServer {
     /// Makes a new server and waits until it takes connections.
     pub(crate) fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("cmp-postgres-").tempdir().unwrap();
-        let server = Self { programs: programs(), folder };
+        let folder = tempfile::Builder::new()
+            .prefix("cmp-postgres-")
+            .tempdir()
+            .unwrap();
+        let server = Self {
+            programs: programs(),
+            folder,
+        };
         if is_root() {
             // The server refuses to run as root.
-            run(Command::new("chown").arg("postgres:").arg(server.folder.path()));
+            run(Command::new("chown")
+                .arg("postgres:")
+                .arg(server.folder.path()));
         }
         let password = server.path("password");
         fs::write(&password, PASSWORD).unwrap();
@@ -36,7 +44,12 @@ impl PostgresServer {
         }
         run(server
             .server_program("initdb")
-            .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
+            .args([
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+            ])
             .arg(format!("--username={USER}"))
             .arg(format!("--pwfile={}", password.display()))
             .arg(format!("--pgdata={}", server.data().display())));
@@ -48,8 +61,10 @@ impl PostgresServer {
     pub(crate) fn start_again(&self) {
         let log = self.path("log");
         // Tests don't lose power.
-        let options =
-            format!("-c listen_addresses= -c unix_socket_directories='{}' -F", self.socket());
+        let options = format!(
+            "-c listen_addresses= -c unix_socket_directories='{}' -F",
+            self.socket()
+        );
         let started = self
             .pg_ctl("start")
             .arg(format!("--options={options}"))
@@ -80,12 +95,18 @@ impl PostgresServer {
 
     /// The URL of a database there, for any user.
     pub(crate) fn url(&self, user: &str, password: &str, database: &str) -> String {
-        format!("postgres://{user}:{password}@localhost/{database}?host={}", self.socket())
+        format!(
+            "postgres://{user}:{password}@localhost/{database}?host={}",
+            self.socket()
+        )
     }
 
     fn pg_ctl(&self, action: &str) -> Command {
         let mut command = self.server_program("pg_ctl");
-        command.arg(action).arg("--wait").arg(format!("--pgdata={}", self.data().display()));
+        command
+            .arg(action)
+            .arg("--wait")
+            .arg(format!("--pgdata={}", self.data().display()));
         command
     }
 
@@ -94,7 +115,9 @@ impl PostgresServer {
         let program = self.programs.join(name);
         let mut command = if is_root() {
             let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+            command
+                .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
+                .arg(program);
             command
         } else {
             Command::new(program)
@@ -129,19 +152,27 @@ fn is_root() -> bool {
 
 /// The folder of the newest installed version's programs.
 fn programs() -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
     let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let newest = versions
         .map(|entry| entry.path())
         .filter(|path| path.join("bin/initdb").exists())
         .max_by_key(|path| version(path));
-    newest.map(|path| path.join("bin")).unwrap_or_else(|| {
-        panic!("PostgreSQL's server is not installed: run `cargo xtask packages`")
-    })
+    let newest = newest.expect("PostgreSQL's server is not installed: run `cargo xtask packages`");
+    newest.join("bin")
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{text}", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{text}",
+        output.status
+    );
 }

@@ -1,0 +1,131 @@
+//! Reading configuration and keys again while the hub runs: on a change, on SIGHUP, when asked.
+//!
+//! What does not check is refused whole, and what was there stays.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cmp_control::CheckedSettings;
+use cmp_core::Hub;
+use cmp_ssh::authorized_keys::AuthorizedKeys;
+use tokio::sync::{Mutex, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::files::{LOOK, Watched};
+use crate::logging::LogLevel;
+
+/// What is read again, and where it goes.
+#[derive(Clone)]
+pub(crate) struct Reload(Arc<Shared>);
+
+struct Shared {
+    file: Option<PathBuf>,
+    hub: Hub,
+    keys: watch::Sender<Arc<AuthorizedKeys>>,
+    control: Option<watch::Sender<Arc<CheckedSettings>>>,
+    log_level: LogLevel,
+    /// The configuration that holds.
+    config: Mutex<Config>,
+}
+
+impl Reload {
+    pub(crate) fn new(
+        file: Option<PathBuf>,
+        config: Config,
+        hub: Hub,
+        keys: watch::Sender<Arc<AuthorizedKeys>>,
+        control: Option<watch::Sender<Arc<CheckedSettings>>>,
+        log_level: LogLevel,
+    ) -> Self {
+        let config = Mutex::new(config);
+        Self(Arc::new(Shared { file, hub, keys, control, log_level, config }))
+    }
+
+    /// Reads everything again. Says what was done; or what is wrong, and nothing has changed.
+    pub(crate) async fn now(&self) -> Result<String, String> {
+        let done = self.configuration().await?;
+        let keys = self.keys().await?;
+        Ok(format!("{done}; {keys}"))
+    }
+
+    async fn configuration(&self) -> Result<String, String> {
+        let Some(file) = &self.0.file else {
+            return Ok("there is no configuration file".to_owned());
+        };
+        let new = Config::load(file)
+            .map_err(|errors| format!("the configuration stays as it was: {errors:#}"))?;
+        let mut config = self.0.config.lock().await;
+        let late = config.needs_restart(&new);
+        if !late.is_empty() {
+            let settings = late.join(", ");
+            tracing::warn!(settings, "changed, and will hold after a restart");
+        }
+        if config.log.filter != new.log.filter {
+            self.0.log_level.set(&new.log.filter)?;
+        }
+        let ended = |_| "the hub is shutting down".to_owned();
+        self.0.hub.set_policy(new.policy.clone()).await.map_err(ended)?;
+        if let (Some(settings), Some(control)) = (&self.0.control, &new.control) {
+            settings.send_replace(Arc::new(control.settings.clone()));
+        }
+        *config = new;
+        Ok("configuration read".to_owned())
+    }
+
+    async fn keys(&self) -> Result<String, String> {
+        let config = self.0.config.lock().await;
+        let keys = load_keys(&config).map_err(|error| format!("the keys stay as they were: {error:#}"))?;
+        let what = format!("{} keys may log in", keys.entries().len());
+        self.0.keys.send_replace(Arc::new(keys));
+        Ok(what)
+    }
+
+    /// Looks at the files until the hub stops, and reads again what has changed.
+    pub(crate) async fn watch(self, stop: CancellationToken) {
+        let authorized_keys = self.0.config.lock().await.paths.authorized_keys.clone();
+        let mut keys = Watched::new(&authorized_keys);
+        let mut file = self.0.file.as_deref().map(Watched::new);
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = looks.tick() => {}
+            }
+            if file.as_mut().is_some_and(Watched::changed) {
+                report("configuration", self.configuration().await);
+            }
+            if keys.changed() {
+                report("keys", self.keys().await);
+            }
+        }
+    }
+
+    /// Reads everything again and logs what came of it.
+    pub(crate) async fn on_signal(&self) {
+        report("everything", self.now().await);
+    }
+}
+
+fn report(what: &str, outcome: Result<String, String>) {
+    match outcome {
+        Ok(done) => tracing::info!(what, "reloaded: {done}"),
+        Err(error) => tracing::error!(what, "not reloaded: {error}"),
+    }
+}
+
+/// Reads the keys that may log in, and logs the lines that are left out.
+pub(crate) fn load_keys(config: &Config) -> anyhow::Result<AuthorizedKeys> {
+    let path = &config.paths.authorized_keys;
+    let keys = AuthorizedKeys::load(path, &config.naming)?;
+    for problem in keys.problems() {
+        let (file, line) = (path.display(), problem.line);
+        tracing::warn!("{file}:{line}: {}", problem.reason);
+    }
+    if keys.entries().is_empty() {
+        tracing::warn!(file = %path.display(), "nobody can log in: the file has no usable key");
+    }
+    Ok(keys)
+}

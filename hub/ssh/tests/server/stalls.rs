@@ -1,0 +1,234 @@
+//! Clients that have logged in and then do not read, or do not answer.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use cmp_core::Limits;
+use cmp_ssh::Settings;
+use russh::client::Config;
+use russh::keys::Algorithm;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use crate::log;
+use crate::support::{Client, Options, TestServer, line, new_key, soon};
+
+/// Freezes the clients that have it: they read nothing more.
+#[derive(Clone, Default)]
+struct Freezer(Arc<(AtomicBool, Mutex<Option<Waker>>)>);
+
+impl Freezer {
+    fn freeze(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+    }
+
+    fn thaw(&self) {
+        self.0.0.store(false, Ordering::SeqCst);
+        if let Some(waker) = self.0.1.lock().unwrap().take() {
+            waker.wake();
+        }
+    }
+}
+
+struct Freezable {
+    socket: TcpStream,
+    freezer: Freezer,
+}
+
+impl AsyncRead for Freezable {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        *self.freezer.0.1.lock().unwrap() = Some(cx.waker().clone());
+        if self.freezer.0.0.load(Ordering::SeqCst) {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Freezable {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+/// More than a test says.
+const LARGE: usize = 1 << 30;
+
+const SMALL: usize = 256 * 1024;
+
+/// A server that gives up soon.
+async fn impatient(outbox_bytes: usize) -> TestServer {
+    let mut options = Options {
+        settings: Settings {
+            close_grace: Duration::from_millis(300),
+            drain_stall: Duration::from_millis(300),
+            ..Settings::default()
+        },
+        ..Options::default()
+    };
+    options.policy.limits = Limits {
+        outbox_bytes,
+        ..Limits::default()
+    };
+    TestServer::with(options).await
+}
+
+/// A client that can be frozen, and whose window of a channel is so large that it does not matter.
+async fn freezable(server: &TestServer, name: &str) -> (Client, Freezer) {
+    let key = new_key(Algorithm::Ed25519);
+    server.add(&line("", name, &key));
+    let freezer = Freezer::default();
+    let stream = Freezable {
+        socket: TcpStream::connect(server.address).await.unwrap(),
+        freezer: freezer.clone(),
+    };
+    let local = stream.socket.local_addr().unwrap();
+    let config = Config {
+        window_size: 1 << 30,
+        ..Config::default()
+    };
+    let mut client = Client::over(stream, local, config).await;
+    assert!(client.offer(&key, None).await);
+    (client, freezer)
+}
+
+/// Says so much that nobody who does not read can have it in his kernel's buffers.
+async fn talk(server: &TestServer) {
+    let client = server.client("talker").await;
+    let mut channel = client.shell().await;
+    let text = format!("C {}\n", "x".repeat(4000)).repeat(100);
+    for _ in 0..40 {
+        channel.send(&text).await;
+        channel.greeted().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_and_nobody_else_waits() {
+    let server = impatient(SMALL).await;
+    let (stalled, freezer) = freezable(&server, "stalled").await;
+    let mut stalled_channel = stalled.shell().await;
+    stalled_channel.greeted().await;
+    let peer = format!("peer={}", stalled.local);
+    freezer.freeze();
+    talk(&server).await;
+    // The session is ended by the hub, and the connection, which cannot be written to, by us.
+    log::wait_for(&["logout", "client=stalled", "reading too slowly", &peer]).await;
+    assert_eq!(server.stats().await.slow_readers, 1);
+    freezer.thaw();
+    drop(stalled_channel);
+    stalled.closed().await;
+}
+
+#[tokio::test]
+async fn a_kicked_client_that_does_not_read_is_gone_all_the_same() {
+    let server = impatient(LARGE).await;
+    let (stalled, freezer) = freezable(&server, "stalled").await;
+    let mut channel = stalled.shell().await;
+    channel.greeted().await;
+    freezer.freeze();
+    talk(&server).await;
+    server.kick("stalled", "go away").await;
+    log::wait_for(&["logout", "go away", &format!("peer={}", stalled.local)]).await;
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_keepalive_is_ended() {
+    let settings = Settings {
+        keepalive_interval: Duration::from_millis(100),
+        keepalive_max: 3,
+        ..Settings::default()
+    };
+    let server = TestServer::with(Options {
+        settings,
+        ..Options::default()
+    })
+    .await;
+    let (silent, freezer) = freezable(&server, "silent").await;
+    let mut channel = silent.shell().await;
+    channel.greeted().await;
+    freezer.freeze();
+    let peer = format!("peer={}", silent.local);
+    let logged = log::wait_for(&["logout", &peer]).await;
+    assert!(logged.contains("no answer to keepalives"), "{logged}");
+    // Who answers stays.
+    let awake = server.client("awake").await;
+    let mut channel = awake.shell().await;
+    let (again, freezer) = freezable(&server, "silent").await;
+    freezer.freeze();
+    log::wait_for(&["logout", &format!("peer={}", again.local)]).await;
+    channel.greeted().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_written_to_is_ended_though_its_session_waits_for_nothing() {
+    let settings = Settings {
+        keepalive_interval: Duration::from_millis(500),
+        keepalive_max: 3,
+        ..Settings::default()
+    };
+    let mut options = Options {
+        settings,
+        ..Options::default()
+    };
+    // More than a kernel buffers, so that the outbox does not end it.
+    options.policy.limits.outbox_bytes = LARGE;
+    let server = TestServer::with(options).await;
+    let (stalled, freezer) = freezable(&server, "stalled").await;
+    let mut channel = stalled.shell().await;
+    channel.greeted().await;
+    freezer.freeze();
+    talk(&server).await;
+    let peer = format!("peer={}", stalled.local);
+    let logged = log::wait_for(&["logout", &peer]).await;
+    assert!(logged.contains("nothing moved for too long"), "{logged}");
+}
+
+#[tokio::test]
+async fn a_session_whose_window_is_full_leaves_the_others_of_its_connection_alone() {
+    let server = impatient(LARGE).await;
+    let key = new_key(Algorithm::Ed25519);
+    server.add(&line("", "mux", &key));
+    // A window of one byte, which the library's client never renews.
+    let config = Config {
+        window_size: 1,
+        ..Config::default()
+    };
+    let client = server.log_in_with(&key, config).await;
+    let mut full = client.shell().await;
+    assert_eq!(full.first_byte().await, b'H');
+    let mut other = client.shell().await;
+    assert_eq!(other.first_byte().await, b'H');
+    let listener = server.client("listener").await;
+    let mut listening = listener.shell().await;
+    for channel in [&full, &other] {
+        channel.send("C hello\n").await;
+        listening.until("C mux: hello\n").await;
+    }
+    // What ends a session needs no window.
+    server.kick("mux", "go away").await;
+    for channel in [&mut full, &mut other] {
+        let (_, events) = channel.rest().await;
+        assert_eq!(events, "eof, exit-status 1, close");
+    }
+    assert_eq!(client.shell().await.first_byte().await, b'H');
+}
