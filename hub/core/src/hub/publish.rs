@@ -267,32 +267,20 @@ impl<S: Store> Core<S> {
         let shared = envelope(Event::Message(message.clone()));
         let bound = self.policy.limits.outbox_bytes;
         let mut behind = false;
-        for (id, state) in &mut self.sessions {
+        for state in self.sessions.values_mut() {
             if state.detached {
                 continue;
             }
             let meant = match recipients {
                 Recipients::All => true,
-                Recipients::Others => Some(*id) != sender,
+                Recipients::Others => Some(state.id) != sender,
                 Recipients::Role(role) => state.role_name == *role,
-                Recipients::Sender => Some(*id) == sender,
+                Recipients::Sender => Some(state.id) == sender,
             };
             if !meant {
                 continue;
             }
-            match state.deliver(&shared, bound) {
-                Pushed::Queued => self.stats.deliveries += 1,
-                Pushed::Pressed => {
-                    self.stats.deliveries += 1;
-                    behind = true;
-                }
-                Pushed::Overflow => {
-                    state.ended = true;
-                    self.stats.slow_readers += 1;
-                    tracing::warn!(session = %id, client = %state.client, "reads too slowly; ended");
-                }
-                Pushed::Ended => {}
-            }
+            behind |= state.deliver(&shared, bound, &mut self.stats) == Pushed::Pressed;
         }
         behind
     }
@@ -359,15 +347,18 @@ impl<S: Store> Core<S> {
                 self.stats.refused += 1;
                 let mut refusal = Refusal::new("BC", ErrorCode::Unavailable, error.to_string());
                 refusal.retry_after = Some(Duration::from_secs(1));
-                self.decided(session, position.seq, |tag| Event::Refused { refusal, tag });
+                self.decided(session, position.seq, false, |tag| Event::Refused {
+                    refusal,
+                    tag,
+                });
                 continue;
             }
             self.stats.broadcasts += 1;
             self.anchor = position.seq;
             self.delivered = position;
-            self.deliver(&message, &Recipients::Others, Some(session));
+            let behind = self.deliver(&message, &Recipients::Others, Some(session));
             let id = Some(message.id);
-            self.decided(session, position.seq, |tag| Event::Ok {
+            self.decided(session, position.seq, behind, |tag| Event::Ok {
                 command: name("BC"),
                 id,
                 tag,

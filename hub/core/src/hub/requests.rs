@@ -202,9 +202,8 @@ impl<S: Store> Core<S> {
         };
         let shared = Self::shared(event);
         for session in providers.values() {
-            if let Some(state) = self.sessions.get(session) {
-                self.stats.deliveries += 1;
-                state.outbox.push(&shared);
+            if let Some(state) = self.sessions.get_mut(session) {
+                state.push(&shared, &mut self.stats);
             }
         }
         let deadline = Instant::now() + self.policy.limits.request_timeout;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 use super::core::Core;
 use super::sessions::SessionState;
 use super::submit::envelope;
+use crate::admin::Stats;
 use crate::outbox::{OutboxSender, Pushed};
 use crate::session::{Credit, SessionId};
 use crate::store::{Position, Store, StoreError, Stored};
@@ -96,7 +97,12 @@ pub(super) struct Running {
 
 impl SessionState {
     /// Gives the session a live message, or holds it back for the right order.
-    pub(super) fn deliver(&mut self, message: &Arc<Envelope>, bound: usize) -> Pushed {
+    pub(super) fn deliver(
+        &mut self,
+        message: &Arc<Envelope>,
+        bound: usize,
+        stats: &mut Stats,
+    ) -> Pushed {
         match &mut self.resume {
             Resume::Running(running) => {
                 let held = &mut running.held;
@@ -112,13 +118,13 @@ impl SessionState {
                 if held.hold(message, bound) {
                     return Pushed::Queued;
                 }
-                self.go_live();
+                self.go_live(stats);
                 self.note(message);
             }
             Resume::Possible { .. } => self.note(message),
             Resume::TooLate | Resume::Done => {}
         }
-        self.outbox.push(message)
+        self.push(message, stats)
     }
 
     /// Notes a message that is seen live while the session may still resume.
@@ -135,13 +141,13 @@ impl SessionState {
     }
 
     /// A session that was fresh goes live with what was held for it.
-    pub(super) fn go_live(&mut self) {
+    pub(super) fn go_live(&mut self, stats: &mut Stats) {
         if let Resume::Fresh(held) = &mut self.resume {
             let held = std::mem::take(held);
             self.resume = Resume::Possible { seen: Vec::new() };
             for message in &held.messages {
                 self.note(message);
-                self.outbox.push(message);
+                self.push(message, stats);
             }
         }
     }
@@ -245,7 +251,7 @@ impl<S: Store> Core<S> {
         let now = Instant::now();
         while let Some((_, id)) = self.fresh.pop_front_if(|(until, _)| *until <= now) {
             if let Some(state) = self.sessions.get_mut(&id) {
-                state.go_live();
+                state.go_live(&mut self.stats);
             }
         }
     }
@@ -291,12 +297,12 @@ impl<S: Store> Core<S> {
         if last {
             in_order.extend(running.unstored.drain(..));
         }
+        let mut history = Vec::with_capacity(in_order.len());
         for Stored { message, .. } in in_order {
             sent.insert(message.id);
             if !running.seen.contains(&message.id) {
                 running.count += 1;
-                self.stats.deliveries += 1;
-                state.outbox.push_event(Event::Message(message));
+                history.push(envelope(Event::Message(message)));
             }
         }
         // What was held since is not sent again.
@@ -304,11 +310,14 @@ impl<S: Store> Core<S> {
             Event::Message(message) => !sent.contains(&message.id),
             _ => true,
         });
+        let (overflowed, upto) = (running.held.overflowed, running.upto);
+        for message in &history {
+            state.push(message, &mut self.stats);
+        }
         if !last {
             return;
         }
-        if running.held.overflowed {
-            let upto = running.upto;
+        if overflowed {
             self.begin_round(session, From::Position(upto));
         } else {
             self.resumed(session);
@@ -327,12 +336,11 @@ impl<S: Store> Core<S> {
             count: running.count,
             tag: running.tag,
         };
-        for held in running.held.messages.iter().chain([&envelope(resumed)]) {
-            self.stats.deliveries += 1;
-            if state.outbox.push(held) == Pushed::Overflow {
-                state.ended = true;
-                self.stats.slow_readers += 1;
-            }
+        for event in [&envelope(resumed)]
+            .into_iter()
+            .chain(&running.held.messages)
+        {
+            state.push(event, &mut self.stats);
         }
         self.finish_if_done(id);
     }
@@ -345,7 +353,7 @@ impl<S: Store> Core<S> {
             return;
         };
         for held in &running.held.messages {
-            state.outbox.push(held);
+            state.push(held, &mut self.stats);
         }
         let reason = format!("history can't be read: {error}; try again in a new session");
         let refusal = Refusal::new("RESUME", ErrorCode::Unavailable, reason);

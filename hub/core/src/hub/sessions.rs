@@ -12,14 +12,16 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::resume::Resume;
-use super::submit::Slot;
-use crate::outbox::{End, OutboxSender, outbox};
+use super::submit::{Slot, envelope};
+use crate::admin::Stats;
+use crate::outbox::{End, OutboxSender, Pushed, outbox};
 use crate::policy::Role;
 use crate::session::{Attach, Session, SessionId, SessionInput, Traffic};
 use crate::store::Store;
 
 /// One session, as the hub sees it.
 pub(super) struct SessionState {
+    pub(super) id: SessionId,
     pub(super) client: ClientName,
     pub(super) role_name: RoleName,
     pub(super) role: Role,
@@ -48,6 +50,21 @@ pub(super) struct SessionState {
 impl SessionState {
     pub(super) fn json(&self) -> bool {
         self.form == Form::Json
+    }
+
+    /// Puts an event into the outbox; ends a session that is too far behind, and counts.
+    pub(super) fn push(&mut self, envelope: &Arc<Envelope>, stats: &mut Stats) -> Pushed {
+        let pushed = self.outbox.push(envelope);
+        match pushed {
+            Pushed::Queued | Pushed::Pressed => stats.deliveries += 1,
+            Pushed::Overflow => {
+                self.ended = true;
+                stats.slow_readers += 1;
+                tracing::warn!(session = %self.id, client = %self.client, "reads too slowly; ended");
+            }
+            Pushed::Ended => {}
+        }
+        pushed
     }
 }
 
@@ -97,6 +114,7 @@ impl<S: Store> Core<S> {
         }
         let now = Instant::now();
         let state = SessionState {
+            id,
             client: client.clone(),
             role_name: role_name.clone(),
             role,
@@ -205,19 +223,17 @@ impl<S: Store> Core<S> {
     /// Tells those who follow a topic.
     pub(super) fn announce_topic(&mut self, topic: &Topic, event: Event) {
         let envelope = Arc::new(Envelope::new(event));
-        for state in self.sessions.values() {
+        for state in self.sessions.values_mut() {
             if state.topics.contains(topic) {
-                self.stats.deliveries += 1;
-                state.outbox.push(&envelope);
+                state.push(&envelope, &mut self.stats);
             }
         }
     }
 
     /// Tells one session, if it is still there.
     pub(super) fn tell(&mut self, id: SessionId, event: Event) {
-        if let Some(state) = self.sessions.get(&id) {
-            self.stats.deliveries += 1;
-            state.outbox.push_event(event);
+        if let Some(state) = self.sessions.get_mut(&id) {
+            state.push(&envelope(event), &mut self.stats);
         }
     }
 }

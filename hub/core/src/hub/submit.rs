@@ -47,12 +47,13 @@ impl<S: Store> Core<S> {
         let Some(state) = self.sessions.get_mut(&id) else {
             return;
         };
-        if state.ended {
+        // What comes after a shutdown was asked for is not taken: it gets no answer.
+        if state.ended || self.closing.is_some() {
             return;
         }
         state.last_command = Instant::now();
         if !matches!(submission.command, Ok(Command::Resume { .. })) {
-            state.go_live();
+            state.go_live(&mut self.stats);
         }
         if state.slots.is_empty() {
             self.execute(id, submission, credit);
@@ -72,11 +73,13 @@ impl<S: Store> Core<S> {
         }
     }
 
-    /// The store has decided the broadcast in front: answers it and goes on with what is behind.
+    /// The store has decided the broadcast in front: answers it and goes on with what is behind it.
+    /// `readers_behind` says whether its sender is to go slower.
     pub(super) fn decided(
         &mut self,
         id: SessionId,
         seq: u64,
+        readers_behind: bool,
         answer: impl FnOnce(Option<Tag>) -> Event,
     ) {
         let Some(state) = self.sessions.get_mut(&id) else {
@@ -89,7 +92,9 @@ impl<S: Store> Core<S> {
                 credit,
             }) if front == seq => {
                 self.tell(id, answer(tag));
-                drop(credit);
+                if readers_behind {
+                    self.hold_back(credit);
+                }
             }
             // The writer decides in order, so the one in front is always the one decided.
             Some(other) => state.slots.push_front(other),
