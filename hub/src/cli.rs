@@ -57,9 +57,15 @@ pub(crate) fn sample_config() -> anyhow::Result<()> {
 /// Copies the database to `file`.
 pub(crate) fn backup(config: Option<&Path>, file: &Path) -> anyhow::Result<()> {
     let config = Config::load_or_default(config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(cmp_store::backup(&config.store.location, file))?;
-    say(&format!("{} is copied to {}\n", config.store.location, file.display()))
+    say(&format!(
+        "{} is copied to {}\n",
+        config.store.location,
+        file.display()
+    ))
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

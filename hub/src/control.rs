@@ -21,7 +21,11 @@ struct InProcess {
 
 impl Link for InProcess {
     async fn send(&mut self, submission: Submission) -> Result<(), LinkClosed> {
-        self.session.input.submit(submission).await.map_err(|_| LinkClosed)
+        self.session
+            .input
+            .submit(submission)
+            .await
+            .map_err(|_| LinkClosed)
     }
 
     async fn receive(&mut self) -> Option<Event> {
@@ -30,10 +34,11 @@ impl Link for InProcess {
             if self.session.output.take(&mut items).await.is_some() {
                 return None;
             }
-            self.waiting.extend(items.into_iter().filter_map(|item| match item {
-                Item::Event(envelope) => Some(envelope.event().clone()),
-                Item::Bytes(_) => None,
-            }));
+            self.waiting
+                .extend(items.into_iter().filter_map(|item| match item {
+                    Item::Event(envelope) => Some(envelope.event().clone()),
+                    Item::Bytes(_) => None,
+                }));
         }
         self.waiting.pop_front()
     }
@@ -49,11 +54,17 @@ pub(crate) async fn run(
 ) {
     while !stop.is_cancelled() {
         // It is spoken to like a json client, which may resume.
-        let attach =
-            Attach { client: client.clone(), peer: "internal".into(), form: Form::Json };
+        let attach = Attach {
+            client: client.clone(),
+            peer: "internal".into(),
+            form: Form::Json,
+        };
         match hub.attach(attach).await {
             Ok(session) => {
-                let link = InProcess { session, waiting: VecDeque::new() };
+                let link = InProcess {
+                    session,
+                    waiting: VecDeque::new(),
+                };
                 cmp_control::run(link, settings.clone(), stop.cancelled()).await;
             }
             Err(refusal) => {

@@ -26,7 +26,10 @@ pub(crate) struct Watched {
 impl Watched {
     /// Takes the present state as known.
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), state: state(path) }
+        Self {
+            path: path.to_owned(),
+            state: state(path),
+        }
     }
 
     /// Whether the file has changed since the last look. A file that is gone has not changed: a

@@ -26,14 +26,22 @@ pub(crate) fn make_first_client(keys: &Path, authorized_keys: &Path) -> anyhow::
     let path = keys.join(FIRST_KEY);
     let public = if path.exists() {
         let public = path.with_added_extension("pub");
-        fs::read_to_string(&public)
-            .with_context(|| format!("{} can't be read; restore it, or remove {} to have a new key made", public.display(), path.display()))?
+        fs::read_to_string(&public).with_context(|| {
+            format!(
+                "{} can't be read; restore it, or remove {} to have a new key made",
+                public.display(),
+                path.display()
+            )
+        })?
     } else {
         cmp_ssh::generate_client_key(&path, FIRST_CLIENT)?
             .to_openssh()
             .context("the first client key can't be written as text")?
     };
-    let line = format!("environment=\"CMP_CLIENT={FIRST_CLIENT}\" {}\n", public.trim_end());
+    let line = format!(
+        "environment=\"CMP_CLIENT={FIRST_CLIENT}\" {}\n",
+        public.trim_end()
+    );
     let explained = format!(
         "# Who may log in; see sshd(8), \"AUTHORIZED_KEYS FILE FORMAT\".\n\
          # The key of the first client, made at the first start:\n{line}"
@@ -60,9 +68,16 @@ pub(crate) fn login_command(
         _ => std::net::Ipv6Addr::LOCALHOST.into(),
     };
     let port = address.port();
-    let host = if port == 22 { ip.to_string() } else { format!("[{ip}]:{port}") };
-    let lines: String =
-        host_keys.public_lines().iter().map(|line| format!("{host} {line}\n")).collect();
+    let host = if port == 22 {
+        ip.to_string()
+    } else {
+        format!("[{ip}]:{port}")
+    };
+    let lines: String = host_keys
+        .public_lines()
+        .iter()
+        .map(|line| format!("{host} {line}\n"))
+        .collect();
     write_private(&known_hosts, lines.as_bytes())?;
     Ok(Some(format!(
         "ssh -p {port} -i {} -o IdentitiesOnly=yes -o UserKnownHostsFile={} cmp@{ip}",
@@ -83,7 +98,10 @@ fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&fresh, path));
     written.with_context(|| {
-        format!("{} can't be written; make its folder writable for this user", path.display())
+        format!(
+            "{} can't be written; make its folder writable for this user",
+            path.display()
+        )
     })
 }
 
@@ -96,7 +114,11 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
 fn quote(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +137,10 @@ mod tests {
         let authorized_keys = folder.path().join("authorized_keys");
         make_first_client(folder.path(), &authorized_keys).unwrap();
         let first = fs::read_to_string(&authorized_keys).unwrap();
-        assert!(first.contains("environment=\"CMP_CLIENT=admin\" ssh-ed25519 "), "{first}");
+        assert!(
+            first.contains("environment=\"CMP_CLIENT=admin\" ssh-ed25519 "),
+            "{first}"
+        );
         fs::write(&authorized_keys, "# mine\n").unwrap();
         make_first_client(folder.path(), &authorized_keys).unwrap();
         assert_eq!(fs::read_to_string(&authorized_keys).unwrap(), "# mine\n");

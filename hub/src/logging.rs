@@ -34,9 +34,17 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<LogLevel>
     let terminal = std::io::stderr().is_terminal();
     let registry = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).init(),
+        LogFormat::Json => registry
+            .with(fmt::layer().json().with_writer(std::io::stderr))
+            .init(),
         LogFormat::Human => {
-            registry.with(fmt::layer().with_ansi(terminal).with_writer(std::io::stderr)).init();
+            registry
+                .with(
+                    fmt::layer()
+                        .with_ansi(terminal)
+                        .with_writer(std::io::stderr),
+                )
+                .init();
         }
     }
     Ok(LogLevel(handle))

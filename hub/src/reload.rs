@@ -2,12 +2,12 @@
 //!
 //! What does not check is refused whole, and what was there stays.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cmp_control::CheckedSettings;
 use cmp_core::Hub;
-use cmp_ssh::authorized_keys::AuthorizedKeys;
+use cmp_ssh::authorized_keys::{AuthorizedKeys, ClientNaming};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ struct Shared {
     keys: watch::Sender<Arc<AuthorizedKeys>>,
     control: Option<watch::Sender<Arc<CheckedSettings>>>,
     log_level: LogLevel,
+    /// Where the keys are, until the next start.
+    authorized_keys: PathBuf,
     /// The configuration that holds.
     config: Mutex<Config>,
 }
@@ -39,8 +41,17 @@ impl Reload {
         control: Option<watch::Sender<Arc<CheckedSettings>>>,
         log_level: LogLevel,
     ) -> Self {
+        let authorized_keys = config.paths.authorized_keys.clone();
         let config = Mutex::new(config);
-        Self(Arc::new(Shared { file, hub, keys, control, log_level, config }))
+        Self(Arc::new(Shared {
+            file,
+            hub,
+            keys,
+            control,
+            log_level,
+            authorized_keys,
+            config,
+        }))
     }
 
     /// Reads everything again. Says what was done; or what is wrong, and nothing has changed.
@@ -66,7 +77,11 @@ impl Reload {
             self.0.log_level.set(&new.log.filter)?;
         }
         let ended = |_| "the hub is shutting down".to_owned();
-        self.0.hub.set_policy(new.policy.clone()).await.map_err(ended)?;
+        self.0
+            .hub
+            .set_policy(new.policy.clone())
+            .await
+            .map_err(ended)?;
         if let (Some(settings), Some(control)) = (&self.0.control, &new.control) {
             settings.send_replace(Arc::new(control.settings.clone()));
         }
@@ -76,7 +91,8 @@ impl Reload {
 
     async fn keys(&self) -> Result<String, String> {
         let config = self.0.config.lock().await;
-        let keys = load_keys(&config).map_err(|error| format!("the keys stay as they were: {error:#}"))?;
+        let keys = load_keys(&self.0.authorized_keys, &config.naming)
+            .map_err(|error| format!("the keys stay as they were: {error:#}"))?;
         let what = format!("{} keys may log in", keys.entries().len());
         self.0.keys.send_replace(Arc::new(keys));
         Ok(what)
@@ -84,8 +100,7 @@ impl Reload {
 
     /// Looks at the files until the hub stops, and reads again what has changed.
     pub(crate) async fn watch(self, stop: CancellationToken) {
-        let authorized_keys = self.0.config.lock().await.paths.authorized_keys.clone();
-        let mut keys = Watched::new(&authorized_keys);
+        let mut keys = Watched::new(&self.0.authorized_keys);
         let mut file = self.0.file.as_deref().map(Watched::new);
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,9 +110,9 @@ impl Reload {
                 _ = looks.tick() => {}
             }
             if file.as_mut().is_some_and(Watched::changed) {
-                report("configuration", self.configuration().await);
-            }
-            if keys.changed() {
+                // The configuration says how a key gives the client's name.
+                report("everything", self.now().await);
+            } else if keys.changed() {
                 report("keys", self.keys().await);
             }
         }
@@ -117,9 +132,8 @@ fn report(what: &str, outcome: Result<String, String>) {
 }
 
 /// Reads the keys that may log in, and logs the lines that are left out.
-pub(crate) fn load_keys(config: &Config) -> anyhow::Result<AuthorizedKeys> {
-    let path = &config.paths.authorized_keys;
-    let keys = AuthorizedKeys::load(path, &config.naming)?;
+pub(crate) fn load_keys(path: &Path, naming: &ClientNaming) -> anyhow::Result<AuthorizedKeys> {
+    let keys = AuthorizedKeys::load(path, naming)?;
     for problem in keys.problems() {
         let (file, line) = (path.display(), problem.line);
         tracing::warn!("{file}:{line}: {}", problem.reason);

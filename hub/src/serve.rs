@@ -45,7 +45,7 @@ async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
     if file.is_none() {
         first_start::make_first_client(&config.paths.keys, &config.paths.authorized_keys)?;
     }
-    let keys = load_keys(&config)?;
+    let keys = load_keys(&config.paths.authorized_keys, &config.naming)?;
     // Ports come before the database: a second start by mistake fails without touching it.
     let listeners = bind(&config.ssh.listen).await?;
     make_data_folder(&config.paths.data)?;
@@ -59,7 +59,12 @@ async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     let control_settings = config.control.clone().map(|control| {
         let (settings, watch) = watch::channel(Arc::new(control.settings));
-        tasks.spawn(control::run(hub.clone(), control.client, watch, stop.shutdown.clone()));
+        tasks.spawn(control::run(
+            hub.clone(),
+            control.client,
+            watch,
+            stop.shutdown.clone(),
+        ));
         settings
     });
     let reload = Reload::new(
@@ -76,7 +81,11 @@ async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
         limits: Arc::new(ConnectionLimits::new(config.ssh.limits.clone())),
         keys: keys_watch,
         hub: hub.clone(),
-        services: Arc::new(Admin { hub: hub.clone(), reload: reload.clone(), log_level }),
+        services: Arc::new(Admin {
+            hub: hub.clone(),
+            reload: reload.clone(),
+            log_level,
+        }),
         counters: Arc::default(),
     };
     let mut addresses = Vec::new();
@@ -90,7 +99,15 @@ async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
     while signals.next().await == Asked::Reload {
         reload.on_signal().await;
     }
-    drain(&hub, hub_task, &stop, &tasks, &mut signals, config.shutdown_deadline).await?;
+    drain(
+        &hub,
+        hub_task,
+        &stop,
+        &tasks,
+        &mut signals,
+        config.shutdown_deadline,
+    )
+    .await?;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -129,7 +146,9 @@ fn announce(config: &Config, host_keys: &HostKeys, addresses: &[SocketAddr]) -> 
     if let Some(address) = addresses.first()
         && let Some(command) = first_start::login_command(&config.paths.keys, host_keys, *address)?
     {
-        text.push_str(&format!("log in, from as many terminals as you like, with:\n{command}\n"));
+        text.push_str(&format!(
+            "log in, from as many terminals as you like, with:\n{command}\n"
+        ));
     }
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason not to run.
@@ -155,9 +174,7 @@ async fn drain(
         let _ = hub.shutdown("the hub is shutting down").await;
         tasks.wait().await;
     };
-    let again = async {
-        while signals.next().await != Asked::Stop {}
-    };
+    let again = async { while signals.next().await != Asked::Stop {} };
     tokio::select! {
         () = orderly => {}
         () = again => bail!("ended at once by a second signal; sessions were cut off"),

@@ -5,12 +5,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use cmp_protocol::{Envelope, Event};
 use tokio::sync::Notify;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// One thing to write.
@@ -52,6 +52,8 @@ pub enum End {
 struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
+    /// Since when something waits.
+    since: Option<Instant>,
     end: Option<End>,
 }
 
@@ -59,8 +61,6 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     limit: usize,
-    /// Set by every take: whether the reader moved since somebody last looked.
-    moved: AtomicBool,
     filled: Notify,
     drained: Notify,
     ended: CancellationToken,
@@ -103,7 +103,6 @@ pub(crate) fn outbox(limit: usize) -> (OutboxSender, OutboxReader, OutboxEcho) {
     let shared = Arc::new(Shared {
         queue: Mutex::default(),
         limit,
-        moved: AtomicBool::new(true),
         filled: Notify::new(),
         drained: Notify::new(),
         ended: CancellationToken::new(),
@@ -142,6 +141,7 @@ impl OutboxSender {
             return Pushed::Overflow;
         }
         queue.bytes = bytes;
+        queue.since.get_or_insert_with(Instant::now);
         queue.items.push_back(Item::Event(envelope.clone()));
         drop(queue);
         self.0.filled.notify_one();
@@ -176,12 +176,12 @@ impl OutboxSender {
     }
 
     /// Whether more than half of the bound is full although the reader takes what it can: the
-    /// sign for senders to go slower. A reader that took nothing since the last call does not
+    /// sign for senders to go slower. A reader that has taken nothing for `patience` does not
     /// count: nobody waits for a stalled one.
-    pub(crate) fn pressed(&self) -> bool {
-        let bytes = self.0.lock().bytes;
-        let moved = self.0.moved.swap(false, Ordering::Relaxed);
-        bytes > self.0.limit / 2 && moved
+    pub(crate) fn pressed(&self, patience: Duration) -> bool {
+        let queue = self.0.lock();
+        let stalled = queue.since.is_some_and(|since| since.elapsed() >= patience);
+        queue.bytes > self.0.limit / 2 && !stalled
     }
 
     /// How many bytes wait.
@@ -229,8 +229,8 @@ impl OutboxReader {
                 if !queue.items.is_empty() {
                     items.extend(queue.items.drain(..));
                     queue.bytes = 0;
+                    queue.since = None;
                     drop(queue);
-                    self.0.moved.store(true, Ordering::Relaxed);
                     self.0.drained.notify_waiters();
                     return None;
                 }
@@ -268,6 +268,7 @@ impl OutboxEcho {
                 return;
             }
             queue.bytes += item.size();
+            queue.since.get_or_insert_with(Instant::now);
             queue.items.push_back(item);
         }
         self.0.filled.notify_one();
@@ -354,18 +355,23 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn pressure_shows_only_while_the_reader_moves() {
         let (sender, mut reader, _echo) = outbox(400);
         let mut items = Vec::new();
         sender.push_event(pong("0"));
         reader.take(&mut items).await;
         while sender.push_event(pong("0123456789")) != Pushed::Pressed {}
-        assert!(sender.pressed());
+        let patience = Duration::from_millis(10);
+        assert!(sender.pressed(patience));
+        tokio::time::advance(patience).await;
         assert!(
-            !sender.pressed(),
-            "the reader took nothing in between: it is stalled"
+            !sender.pressed(patience),
+            "it has taken nothing: it is stalled"
         );
+        reader.take(&mut items).await;
+        while sender.push_event(pong("0123456789")) != Pushed::Pressed {}
+        assert!(sender.pressed(patience), "it moves again");
     }
 
     #[tokio::test]

@@ -100,6 +100,8 @@ pub struct Role {
     pub topics: Allowed<Topic>,
     /// Whether it may run `admin` commands.
     pub admin: bool,
+    /// The encoding of its clients in the central dialect, where a client has none of its own.
+    pub encoding: Option<Encoding>,
     /// The rules for its broadcasts.
     pub flood: FloodRules,
 }
@@ -111,6 +113,7 @@ impl Default for Role {
             kinds: Allowed::All,
             topics: Allowed::All,
             admin: false,
+            encoding: None,
             flood: FloodRules::default(),
         }
     }
@@ -131,7 +134,8 @@ pub enum DefaultDialect {
 pub struct ClientSettings {
     /// Its role; none means the default role.
     pub role: Option<RoleName>,
-    /// Its encoding in the central dialect; none means that bytes pass as they are.
+    /// Its encoding in the central dialect; none means that of its role, and where that has none
+    /// bytes pass as they are.
     pub encoding: Option<Encoding>,
     /// Its dialect.
     pub dialect: DefaultDialect,
@@ -177,7 +181,8 @@ impl KindSettings {
 pub struct Limits {
     /// Bytes that may wait for a session; past it the session is ended as a slow reader.
     pub outbox_bytes: usize,
-    /// Commands of a session that may be under way; past it the session is not read on.
+    /// Commands of a session that may be under way; past it the session is not read on. Long texts
+    /// count as several, so that all together fill no more than half of an outbox.
     pub commands_in_flight: usize,
     /// Sessions of one client at once, where the client has no setting of its own.
     pub sessions_per_client: u32,
@@ -252,16 +257,17 @@ impl Policy {
             kinds: Allowed::Only(BTreeSet::new()),
             topics: Allowed::Only(BTreeSet::new()),
             admin: false,
+            encoding: None,
             flood: FloodRules::default(),
         });
         (name.clone(), role)
     }
 
-    /// The encoding that is set for a client.
+    /// The encoding that is set for a client, or for its role.
     pub fn encoding_of(&self, client: &ClientName) -> Option<Encoding> {
-        self.clients
-            .get(client)
-            .and_then(|settings| settings.encoding)
+        let settings = self.clients.get(client);
+        let own = settings.and_then(|settings| settings.encoding);
+        own.or_else(|| self.role_of(client).1.encoding)
     }
 
     /// The form in which a client is spoken to where its session does not say.

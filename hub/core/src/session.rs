@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cmp_protocol::{ClientName, Form, RoleName, Submission};
+use cmp_protocol::{ClientName, Command, Form, RoleName, Submission};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::hub::{Input, Signal};
@@ -79,23 +79,65 @@ pub struct SessionInput {
     pub(crate) id: SessionId,
     pub(crate) commands: mpsc::Sender<Input>,
     pub(crate) signals: mpsc::UnboundedSender<Signal>,
-    pub(crate) credit: Arc<Semaphore>,
+    pub(crate) credit: CommandCredit,
     pub(crate) reason: String,
 }
 
 /// Room for one command; comes back to its session when the command is done.
 pub(crate) type Credit = OwnedSemaphorePermit;
 
+/// The commands that a session may have under way.
+///
+/// A long text takes the room of several, so that all that are under way fill no more than half of
+/// an outbox: between the moment when a reader is seen to be behind, and the one when it is ended
+/// for that, is a time in which its sender can be held back.
+#[derive(Debug)]
+pub(crate) struct CommandCredit {
+    free: Arc<Semaphore>,
+    most: u32,
+    bytes_each: usize,
+}
+
+/// What an event takes in an outbox besides its text, about.
+const EVENT_BYTES: usize = 256;
+
+impl CommandCredit {
+    /// Room for up to `most` commands, and for half of `outbox_bytes`.
+    pub(crate) fn new(most: usize, outbox_bytes: usize) -> Self {
+        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+        Self {
+            free: Arc::new(Semaphore::new(most as usize)),
+            most,
+            bytes_each: (outbox_bytes / 2 / most as usize).max(1),
+        }
+    }
+
+    async fn acquire(&self, submission: &Submission) -> Result<Credit, HubEnded> {
+        let text = match &submission.command {
+            Ok(
+                Command::Chat { text }
+                | Command::Relay { text, .. }
+                | Command::Broadcast { text, .. }
+                | Command::Reply { text, .. }
+                | Command::Request { params: text, .. },
+            ) => text.len(),
+            _ => 0,
+        };
+        let pieces = (EVENT_BYTES + text).div_ceil(self.bytes_each);
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        let credit = self
+            .free
+            .clone()
+            .acquire_many_owned(pieces.clamp(1, self.most));
+        credit.await.map_err(|_| HubEnded)
+    }
+}
+
 impl SessionInput {
     /// Submits one line. Waits while too many of this session's commands are under way: that is
     /// the backpressure on a client that writes too fast.
     pub async fn submit(&self, submission: Submission) -> Result<(), HubEnded> {
-        let credit = self
-            .credit
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| HubEnded)?;
+        let credit = self.credit.acquire(&submission).await?;
         let input = Input::Submit {
             session: self.id,
             submission,

@@ -111,13 +111,23 @@ pub(super) fn parse(command: &str) -> Result<AdminCli, AdminOutput> {
         let text = error.to_string().into_bytes();
         let status = u32::try_from(error.exit_code()).unwrap_or(2);
         if error.use_stderr() {
-            AdminOutput { stderr: text, exit_status: status, ..AdminOutput::default() }
+            AdminOutput {
+                stderr: text,
+                exit_status: status,
+                ..AdminOutput::default()
+            }
         } else {
-            AdminOutput { stdout: text, ..AdminOutput::default() }
+            AdminOutput {
+                stdout: text,
+                ..AdminOutput::default()
+            }
         }
     })?;
     let task = task(raw.command).map_err(|error| super::failed(&error))?;
-    Ok(AdminCli { json: raw.json, task })
+    Ok(AdminCli {
+        json: raw.json,
+        task,
+    })
 }
 
 fn task(command: RawCommand) -> Result<Task, String> {
@@ -130,9 +140,17 @@ fn task(command: RawCommand) -> Result<Task, String> {
                 Ok(number) => Who::Session(SessionId(number)),
                 Err(_) => Who::Client(client(&who)?),
             };
-            AdminRequest::Kick { who, reason: reason_or(&reason, "ended by an admin") }
+            AdminRequest::Kick {
+                who,
+                reason: reason_or(&reason, "ended by an admin"),
+            }
         }
-        RawCommand::Ban { what, value, duration, reason } => {
+        RawCommand::Ban {
+            what,
+            value,
+            duration,
+            reason,
+        } => {
             let target = match what {
                 BanKind::Nick => BanTarget::Nick(value.into_bytes().into()),
                 BanKind::Origin => BanTarget::Origin(value.into_bytes().into()),
@@ -140,18 +158,26 @@ fn task(command: RawCommand) -> Result<Task, String> {
                 BanKind::Text => BanTarget::Text(value),
             };
             let reason = reason_or(&reason, "banned by an admin");
-            AdminRequest::Ban { target, reason, duration }
+            AdminRequest::Ban {
+                target,
+                reason,
+                duration,
+            }
         }
         RawCommand::Unban { number } => AdminRequest::Unban { id: BanId(number) },
         RawCommand::Bans => AdminRequest::Bans,
-        RawCommand::Mute { origin, duration } => {
-            AdminRequest::Mute { origin: origin.into_bytes(), duration }
-        }
-        RawCommand::Unmute { origin } => {
-            AdminRequest::Mute { origin: origin.into_bytes(), duration: Duration::ZERO }
-        }
+        RawCommand::Mute { origin, duration } => AdminRequest::Mute {
+            origin: origin.into_bytes(),
+            duration,
+        },
+        RawCommand::Unmute { origin } => AdminRequest::Mute {
+            origin: origin.into_bytes(),
+            duration: Duration::ZERO,
+        },
         RawCommand::Mutes => AdminRequest::Origins,
-        RawCommand::Say { text } => AdminRequest::Say { text: text.join(" ").into_bytes() },
+        RawCommand::Say { text } => AdminRequest::Say {
+            text: text.join(" ").into_bytes(),
+        },
         RawCommand::Stats => AdminRequest::Stats,
     };
     Ok(Task::Hub(request))
@@ -162,7 +188,11 @@ fn client(name: &str) -> Result<ClientName, String> {
 }
 
 fn reason_or(words: &[String], default: &str) -> String {
-    if words.is_empty() { default.to_owned() } else { words.join(" ") }
+    if words.is_empty() {
+        default.to_owned()
+    } else {
+        words.join(" ")
+    }
 }
 
 #[cfg(test)]
@@ -184,8 +214,10 @@ mod tests {
             reason: "too noisy today".into(),
         };
         assert_eq!(request("kick paul too noisy today"), expected);
-        let expected =
-            AdminRequest::Kick { who: Who::Session(SessionId(7)), reason: "ended by an admin".into() };
+        let expected = AdminRequest::Kick {
+            who: Who::Session(SessionId(7)),
+            reason: "ended by an admin".into(),
+        };
         assert_eq!(request("kick 7"), expected);
     }
 
@@ -207,6 +239,9 @@ mod tests {
         let help = parse("--help").map(|_| ()).unwrap_err();
         assert_eq!(help.exit_status, 0);
         assert!(String::from_utf8_lossy(&help.stdout).contains("sessions"));
-        assert_eq!(parse("kick two,names").map(|_| ()).unwrap_err().exit_status, 1);
+        assert_eq!(
+            parse("kick two,names").map(|_| ()).unwrap_err().exit_status,
+            1
+        );
     }
 }

@@ -27,7 +27,10 @@ impl Services for Admin {
                 Err(output) => return output,
             };
             match self.answer(client, cli).await {
-                Ok(text) => AdminOutput { stdout: text.into_bytes(), ..AdminOutput::default() },
+                Ok(text) => AdminOutput {
+                    stdout: text.into_bytes(),
+                    ..AdminOutput::default()
+                },
                 Err(error) => failed(&error),
             }
         })
@@ -41,12 +44,16 @@ impl Admin {
         let reply = match task {
             Task::Reload => {
                 tracing::info!(admin = %client, "reloads");
-                AdminReply::Done { what: self.reload.now().await? }
+                AdminReply::Done {
+                    what: self.reload.now().await?,
+                }
             }
             Task::LogLevel { filter } => {
                 self.log_level.set(&filter)?;
                 tracing::info!(admin = %client, filter, "sets the log filter");
-                AdminReply::Done { what: format!("log filter is {filter}") }
+                AdminReply::Done {
+                    what: format!("log filter is {filter}"),
+                }
             }
             Task::Hub(request) => self.ask(client, request).await?,
         };
@@ -54,7 +61,10 @@ impl Admin {
     }
 
     async fn ask(&self, client: &ClientName, request: AdminRequest) -> Result<AdminReply, String> {
-        self.hub.admin(client, request).await.map_err(|error| error.to_string())
+        self.hub
+            .admin(client, request)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 

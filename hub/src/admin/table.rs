@@ -3,14 +3,20 @@
 /// Lays out rows under their headings; columns are as wide as what is in them. Control characters
 /// are shown as `?`, so that a name can't play with the terminal.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| printable(cell)).collect())
+        .collect();
     let widths: Vec<usize> = headings
         .iter()
         .enumerate()
         .map(|(column, heading)| {
             let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(heading.len())
+            cells
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+                .max(heading.len())
         })
         .collect();
     let mut text = String::new();
@@ -27,7 +33,9 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn printable(cell: &str) -> String {
-    cell.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    cell.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
 }
 
 /// A duration in the two largest units that it has: `3d 4h`, `12m 5s`.
@@ -56,7 +64,10 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_cells() {
-        let rows = vec![vec!["1".into(), "a long name".into()], vec!["22".into(), "b\x1b".into()]];
+        let rows = vec![
+            vec!["1".into(), "a long name".into()],
+            vec!["22".into(), "b\x1b".into()],
+        ];
         let expected = "NO  NAME\n1   a long name\n22  b?\n";
         assert_eq!(table(&["NO", "NAME"], &rows), expected);
     }

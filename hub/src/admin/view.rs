@@ -9,7 +9,11 @@ use super::table::{duration, table};
 
 /// A reply as text, lines ended by LF.
 pub(super) fn show(reply: &AdminReply, json: bool) -> String {
-    if json { format!("{}\n", as_json(reply)) } else { as_text(reply) }
+    if json {
+        format!("{}\n", as_json(reply))
+    } else {
+        as_text(reply)
+    }
 }
 
 fn as_text(reply: &AdminReply) -> String {
@@ -17,10 +21,21 @@ fn as_text(reply: &AdminReply) -> String {
         AdminReply::Done { what } => format!("{what}\n"),
         AdminReply::Sessions(sessions) => {
             let headings = [
-                "SESSION", "CLIENT", "ROLE", "DIALECT", "FROM", "OPEN", "IDLE", "LINES IN",
-                "EVENTS OUT", "WAITING",
+                "SESSION",
+                "CLIENT",
+                "ROLE",
+                "DIALECT",
+                "FROM",
+                "OPEN",
+                "IDLE",
+                "LINES IN",
+                "EVENTS OUT",
+                "WAITING",
             ];
-            table(&headings, &sessions.iter().map(session_row).collect::<Vec<_>>())
+            table(
+                &headings,
+                &sessions.iter().map(session_row).collect::<Vec<_>>(),
+            )
         }
         AdminReply::Bans(bans) => {
             let headings = ["BAN", "AGAINST", "VALUE", "LEFT", "BY", "REASON"];
@@ -28,7 +43,10 @@ fn as_text(reply: &AdminReply) -> String {
         }
         AdminReply::Origins(origins) => {
             let headings = ["ORIGIN", "WARNINGS", "MUTED FOR"];
-            table(&headings, &origins.iter().map(origin_row).collect::<Vec<_>>())
+            table(
+                &headings,
+                &origins.iter().map(origin_row).collect::<Vec<_>>(),
+            )
         }
         AdminReply::Stats(stats) => {
             let rows: Vec<_> = stats_fields(stats)
@@ -104,7 +122,9 @@ fn target(target: &BanTarget) -> (&'static str, String) {
 
 fn ban_row(ban: &Ban) -> Vec<String> {
     let (against, value) = target(&ban.target);
-    let left = ban.until_ms.map_or_else(|| "for ever".to_owned(), |until| duration(left_s(until)));
+    let left = ban
+        .until_ms
+        .map_or_else(|| "for ever".to_owned(), |until| duration(left_s(until)));
     vec![
         ban.id.0.to_string(),
         against.to_owned(),
@@ -133,7 +153,11 @@ fn origin_row(origin: &OriginRecord) -> Vec<String> {
     vec![
         String::from_utf8_lossy(&origin.origin).into_owned(),
         origin.warnings.to_string(),
-        if muted == 0 { "-".to_owned() } else { duration(muted) },
+        if muted == 0 {
+            "-".to_owned()
+        } else {
+            duration(muted)
+        },
     ]
 }
 
@@ -170,6 +194,10 @@ fn stats_fields(stats: &Stats) -> Vec<(&'static str, Value)> {
 
 /// Seconds from now until a moment in milliseconds since 1970-01-01T00:00Z; 0 when it has passed.
 fn left_s(until_ms: u64) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Duration::from_millis(until_ms).saturating_sub(now).as_secs()
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Duration::from_millis(until_ms)
+        .saturating_sub(now)
+        .as_secs()
 }

@@ -11,7 +11,8 @@ use cmp_control::{
 use cmp_core::{Allowed, Policy};
 use cmp_protocol::ClientName;
 
-use super::reader::{Section, Value};
+use super::reader::Section;
+use super::value::Value;
 
 /// The name of the control server among the clients, unless another is set.
 const CLIENT: &str = "control";
@@ -42,13 +43,18 @@ pub(super) fn read(
     control.bool("enabled", &mut enabled);
     let client = control.parsed("client", CLIENT);
 
-    let mut set = Settings { hosts: hosts(&mut control), ..Settings::default() };
+    let mut set = Settings {
+        hosts: hosts(&mut control),
+        ..Settings::default()
+    };
     if let Some(rules) = control.value("rules") {
         set.rules = texts(&rules);
     }
     control.integer("history", 0..=MAX_HISTORY as u64, &mut set.history);
     control.bool("reverse_dns", &mut set.reverse_dns);
-    set.dns_server = control.value("dns_server").and_then(|value| dns_server(&value));
+    set.dns_server = control
+        .value("dns_server")
+        .and_then(|value| dns_server(&value));
     control.duration("dns_timeout", DNS_TIMEOUTS, &mut set.dns_timeout);
     set.mmdb = control.value("mmdb").and_then(|value| value.path(base));
     let checks = MIN_MMDB_CHECK..=Duration::from_hours(24);
@@ -61,7 +67,10 @@ pub(super) fn read(
     if let (Some(client), Some(policy)) = (&client, policy) {
         may_do_its_work(&control, client, policy);
     }
-    Some(Control { client: client?, settings: settings? })
+    Some(Control {
+        client: client?,
+        settings: settings?,
+    })
 }
 
 fn hosts(control: &mut Section<'_, '_>) -> Vec<(HostKey, String)> {
@@ -73,7 +82,10 @@ fn hosts(control: &mut Section<'_, '_>) -> Vec<(HostKey, String)> {
         };
         let host = (key, name.to_owned());
         // By itself, so that what is wrong is found at its own line.
-        let alone = Settings { hosts: vec![host.clone()], ..Settings::default() };
+        let alone = Settings {
+            hosts: vec![host.clone()],
+            ..Settings::default()
+        };
         if let Err(error) = alone.check() {
             entry.problem(error);
         } else if seen.insert(key) {
@@ -89,7 +101,10 @@ fn texts(rules: &Value<'_, '_>) -> Vec<String> {
     let mut texts = Vec::new();
     for (index, rule) in rules.list().unwrap_or_default().iter().enumerate() {
         let Some(text) = rule.string() else { continue };
-        let alone = Settings { rules: vec![text.to_owned()], ..Settings::default() };
+        let alone = Settings {
+            rules: vec![text.to_owned()],
+            ..Settings::default()
+        };
         match alone.check() {
             Ok(_) => texts.push(text.to_owned()),
             Err(SettingsError::Rule(_)) => rule.problem(SettingsError::Rule(index + 1)),
@@ -101,8 +116,10 @@ fn texts(rules: &Value<'_, '_>) -> Vec<String> {
 
 fn dns_server(value: &Value<'_, '_>) -> Option<SocketAddr> {
     let text = value.string()?;
-    let with_default_port =
-        |text: &str| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT));
+    let with_default_port = |text: &str| {
+        text.parse::<IpAddr>()
+            .map(|address| SocketAddr::new(address, DNS_PORT))
+    };
     let read = text.parse().or_else(|_| with_default_port(text));
     let hint = |_| format!("{text:?} is no address; write for example \"192.0.2.53\"");
     value.valid(read.map_err(hint))
@@ -110,8 +127,13 @@ fn dns_server(value: &Value<'_, '_>) -> Option<SocketAddr> {
 
 fn may_do_its_work(control: &Section<'_, '_>, client: &ClientName, policy: &Policy) {
     let (name, role) = policy.role_of(client);
-    let Allowed::Only(commands) = role.commands else { return };
-    let lacks: Vec<_> = USES.into_iter().filter(|command| !commands.contains(*command)).collect();
+    let Allowed::Only(commands) = role.commands else {
+        return;
+    };
+    let lacks: Vec<_> = USES
+        .into_iter()
+        .filter(|command| !commands.contains(*command))
+        .collect();
     if !lacks.is_empty() {
         control.problem(format!(
             "its client {client} has role {name}, which may not use {}; set another role for it \

@@ -23,12 +23,18 @@ pub(crate) struct ConfigErrors {
 
 impl ConfigErrors {
     pub(super) fn new(problems: Vec<Problem>) -> Self {
-        Self { file: None, problems }
+        Self {
+            file: None,
+            problems,
+        }
     }
 
     /// The same, found in this file.
     pub(super) fn in_file(self, file: &Path) -> Self {
-        Self { file: Some(file.to_owned()), ..self }
+        Self {
+            file: Some(file.to_owned()),
+            ..self
+        }
     }
 }
 

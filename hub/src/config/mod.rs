@@ -15,6 +15,7 @@ mod ssh;
 mod store;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,8 +33,9 @@ pub(crate) use ssh::SshSettings;
 
 use crate::first_start::FIRST_CLIENT;
 use error::Problem;
-use reader::{Problems, Section, Value};
+use reader::{Problems, Section};
 use secret::Secret;
+use value::Value;
 
 /// A configuration in which every key is explained and has its default. Read as it is, it is the
 /// same as an empty file.
@@ -96,7 +98,7 @@ impl Config {
     pub(crate) fn load(file: &Path) -> Result<Self, ConfigErrors> {
         let text = files::read_text(file).map_err(|what| {
             let what = format!("{what}; `cmp-hub sample-config` prints one to start from");
-            ConfigErrors::new(vec![Problem { line: None, what }])
+            ConfigErrors::new(vec![Problem { line: None, what }]).in_file(file)
         })?;
         let base = file.parent().unwrap_or(Path::new(""));
         Self::parse(&text, base).map_err(|errors| errors.in_file(file))
@@ -114,10 +116,14 @@ impl Config {
     /// client is an admin. (A file has to say so itself: who writes one decides who is.)
     pub(crate) fn default_in(base: &Path) -> Result<Self, ConfigErrors> {
         let mut config = Self::parse("", base)?;
-        if let (Ok(client), Ok(role)) =
-            (ClientName::new(FIRST_CLIENT), RoleName::new(policy::ADMIN_ROLE))
-        {
-            let settings = ClientSettings { role: Some(role), ..ClientSettings::default() };
+        if let (Ok(client), Ok(role)) = (
+            ClientName::new(FIRST_CLIENT),
+            RoleName::new(policy::ADMIN_ROLE),
+        ) {
+            let settings = ClientSettings {
+                role: Some(role),
+                ..ClientSettings::default()
+            };
             config.policy.clients.insert(client, settings);
         }
         Ok(config)
@@ -137,7 +143,9 @@ impl Config {
             None
         };
         let problems = problems.into_sorted();
-        config.filter(|_| problems.is_empty()).ok_or_else(|| ConfigErrors::new(problems))
+        config
+            .filter(|_| problems.is_empty())
+            .ok_or_else(|| ConfigErrors::new(problems))
     }
 
     /// The settings that differ in `new` and hold only from the next start on, by their keys. All
@@ -145,22 +153,48 @@ impl Config {
     pub(crate) fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         let store = |config: &Self| {
             let set = &config.store;
-            (set.synchronous, set.busy_timeout, set.readers, set.connect_timeout, set.statement_timeout)
+            (
+                set.synchronous,
+                set.busy_timeout,
+                set.readers,
+                set.connect_timeout,
+                set.statement_timeout,
+            )
         };
         let (limits, new_limits) = (&self.policy.limits, &new.policy.limits);
-        let control = |config: &Self| config.control.as_ref().map(|control| control.client.clone());
+        let control = |config: &Self| {
+            config
+                .control
+                .as_ref()
+                .map(|control| control.client.clone())
+        };
         [
             ("hub.data", self.paths.data != new.paths.data),
             ("hub.keys", self.paths.keys != new.paths.keys),
-            ("hub.authorized_keys", self.paths.authorized_keys != new.paths.authorized_keys),
+            (
+                "hub.authorized_keys",
+                self.paths.authorized_keys != new.paths.authorized_keys,
+            ),
             ("log.format", self.log.format != new.log.format),
             ("ssh.listen", self.ssh.listen != new.ssh.listen),
-            ("ssh", (&self.ssh.connection, &self.ssh.limits) != (&new.ssh.connection, &new.ssh.limits)),
+            (
+                "ssh",
+                (&self.ssh.connection, &self.ssh.limits) != (&new.ssh.connection, &new.ssh.limits),
+            ),
             ("store.url", self.database != new.database),
             ("store", store(self) != store(new)),
-            ("limits.store_queue", limits.store_queue != new_limits.store_queue),
-            ("limits.store_timeout", limits.store_timeout != new_limits.store_timeout),
-            ("limits.flood_entries", limits.flood_entries != new_limits.flood_entries),
+            (
+                "limits.store_queue",
+                limits.store_queue != new_limits.store_queue,
+            ),
+            (
+                "limits.store_timeout",
+                limits.store_timeout != new_limits.store_timeout,
+            ),
+            (
+                "limits.flood_entries",
+                limits.flood_entries != new_limits.flood_entries,
+            ),
             ("control", control(self) != control(new)),
         ]
         .into_iter()
@@ -200,12 +234,18 @@ fn read(mut file: Section<'_, '_>, base: &Path) -> Option<Config> {
 
 fn paths(hub: &mut Section<'_, '_>, base: &Path) -> Paths {
     let mut path = |key, default| {
-        hub.value(key).and_then(|value| value.path(base)).unwrap_or(default)
+        hub.value(key)
+            .and_then(|value| value.path(base))
+            .unwrap_or(default)
     };
     let data = path("data", base.join("data"));
     let keys = path("keys", base.join("keys"));
     let authorized_keys = path("authorized_keys", keys.join("authorized_keys"));
-    Paths { data, keys, authorized_keys }
+    Paths {
+        data,
+        keys,
+        authorized_keys,
+    }
 }
 
 fn naming(value: &Value<'_, '_>) -> Option<ClientNaming> {
@@ -223,7 +263,10 @@ fn naming(value: &Value<'_, '_>) -> Option<ClientNaming> {
 }
 
 fn log(section: &mut Section<'_, '_>) -> LogSettings {
-    let mut set = LogSettings { filter: "info".to_owned(), format: LogFormat::Human };
+    let mut set = LogSettings {
+        filter: "info".to_owned(),
+        format: LogFormat::Human,
+    };
     if let Some(value) = section.value("filter")
         && let Some(text) = value.string()
     {

@@ -11,12 +11,11 @@ use cmp_core::{
     Allowed, COMMANDS, ClientSettings, DefaultDialect, FloodRules, KindSettings, Limits, Policy,
     Role, StoreWhen,
 };
-use cmp_protocol::{
-    ClientName, Dialect, Encoding, Event, Kind, Recipients, RoleName, Topic, Verb,
-};
+use cmp_protocol::{ClientName, Dialect, Encoding, Event, Kind, Recipients, RoleName, Topic, Verb};
 
 use super::files::read_text;
-use super::reader::{Section, Value, no_such};
+use super::reader::Section;
+use super::value::{Value, no_such};
 
 /// The role of clients that have no other.
 const DEFAULT_ROLE: &str = "bot";
@@ -83,7 +82,9 @@ fn kinds(file: &mut Section<'_, '_>) -> BTreeMap<Kind, KindSettings> {
         let settings = section
             .as_mut()
             .map(|section| kept(section, StoreWhen::Before, BROADCASTS_KEPT));
-        let (Some(kind), Some(settings)) = (entry.named::<Kind>(), settings) else { continue };
+        let (Some(kind), Some(settings)) = (entry.named::<Kind>(), settings) else {
+            continue;
+        };
         if kind == Kind::chat() {
             entry.problem("chat lines are no broadcasts; their settings are in [chat]");
         } else if kinds.insert(kind, settings).is_some() {
@@ -92,22 +93,36 @@ fn kinds(file: &mut Section<'_, '_>) -> BTreeMap<Kind, KindSettings> {
     }
     if entries.is_empty() {
         let keep = Some(BROADCASTS_KEPT);
-        let settings = KindSettings { keep_for: keep, ..KindSettings::stored(StoreWhen::Before) };
-        kinds.extend(KINDS.iter().filter_map(|name| Some((Kind::new(name).ok()?, settings))));
+        let settings = KindSettings {
+            keep_for: keep,
+            ..KindSettings::stored(StoreWhen::Before)
+        };
+        kinds.extend(
+            KINDS
+                .iter()
+                .filter_map(|name| Some((Kind::new(name).ok()?, settings))),
+        );
     }
     kinds
 }
 
 /// When messages are stored, and how long they are kept.
 fn kept(section: &mut Section<'_, '_>, store: StoreWhen, keep_for: Duration) -> KindSettings {
-    let mut set = KindSettings { keep_for: Some(keep_for), ..KindSettings::stored(store) };
-    let choices =
-        [("before", StoreWhen::Before), ("after", StoreWhen::After), ("never", StoreWhen::Never)];
+    let mut set = KindSettings {
+        keep_for: Some(keep_for),
+        ..KindSettings::stored(store)
+    };
+    let choices = [
+        ("before", StoreWhen::Before),
+        ("after", StoreWhen::After),
+        ("never", StoreWhen::Never),
+    ];
     section.choice("store", &choices, &mut set.store);
     if let Some(value) = section.value("keep_for") {
-        set.keep_for = match value.is_text(FOREVER) {
-            true => None,
-            false => value.duration(SECOND..=LONGEST_KEPT),
+        set.keep_for = if value.is_text(FOREVER) {
+            None
+        } else {
+            value.duration(SECOND..=LONGEST_KEPT)
         };
     }
     if let Some(value) = section.value("keep_count") {
@@ -119,11 +134,12 @@ fn kept(section: &mut Section<'_, '_>, store: StoreWhen, keep_for: Duration) -> 
 /// Reads the dialect file, whose every mistake is named.
 fn dialect(value: &Value<'_, '_>, base: &Path) -> Option<Dialect> {
     let path = value.path(base)?;
-    let text = value.valid(read_text(&path))?;
+    let name = path.display();
+    let text = value.valid(read_text(&path).map_err(|error| format!("{name} {error}")))?;
     let read = Dialect::parse(&text).map_err(|error| error.to_string());
     read.map_err(|problems| {
         for problem in problems.lines() {
-            value.problem(format!("{}: {problem}", path.display()));
+            value.problem(format!("{name}: {problem}"));
         }
     })
     .ok()
@@ -163,7 +179,10 @@ fn roles(
     }
     if entries.is_empty() {
         for (name, admin) in [(DEFAULT_ROLE, false), (ADMIN_ROLE, true)] {
-            let role = Role { admin, ..Role::default() };
+            let role = Role {
+                admin,
+                ..Role::default()
+            };
             roles.extend(RoleName::new(name).ok().map(|name| (name, role)));
         }
     }
@@ -189,6 +208,7 @@ fn role(
         role.topics = allowed(&value, |item| one_of(item, "topic", &known));
     }
     section.bool("admin", &mut role.admin);
+    role.encoding = encoding(section);
     flood(&mut section.section("flood"), &mut role.flood);
     role
 }
@@ -218,7 +238,9 @@ fn allowed<T: Ord>(
 /// The name of a command. Without a dialect, that of a relay command can't be told from others.
 fn command(item: &Value<'_, '_>, dialect: Option<&Dialect>) -> Option<String> {
     let verb: Verb = item.parsed()?;
-    let Some(dialect) = dialect else { return Some(verb.as_str().to_owned()) };
+    let Some(dialect) = dialect else {
+        return Some(verb.as_str().to_owned());
+    };
     let relays = dialect.relays().iter().map(|relay| relay.verb.as_str());
     let known: Vec<_> = COMMANDS.into_iter().chain(relays).collect();
     one_of::<Verb>(item, "command", &known).map(|verb| verb.as_str().to_owned())
@@ -237,26 +259,36 @@ fn one_of<T: std::str::FromStr<Err: std::fmt::Display> + AsRef<str>>(
 }
 
 fn flood(section: &mut Section<'_, '_>, rules: &mut FloodRules) {
-    if let Some(burst) = section.value("burst").and_then(|value| value.integer(0..=1_000_000)) {
+    if let Some(burst) = section
+        .value("burst")
+        .and_then(|value| value.integer(0..=1_000_000))
+    {
         rules.burst = (burst > 0).then_some(burst);
     }
     section.integer("per_minute", 1..=1_000_000, &mut rules.per_minute);
     section.duration("cooldown", Duration::ZERO..=DAY, &mut rules.cooldown);
-    section.duration("repeat_window", Duration::ZERO..=DAY, &mut rules.repeat_window);
+    section.duration(
+        "repeat_window",
+        Duration::ZERO..=DAY,
+        &mut rules.repeat_window,
+    );
     section.integer("max_warnings", 0..=1_000_000, &mut rules.max_warnings);
-    section.duration("warning_window", SECOND..=DAY * 365, &mut rules.warning_window);
+    section.duration(
+        "warning_window",
+        SECOND..=DAY * 365,
+        &mut rules.warning_window,
+    );
     section.duration("mute", SECOND..=DAY * 365, &mut rules.mute);
 }
 
 /// The role of clients that have no other, if it is there.
-fn default_role(
-    hub: &mut Section<'_, '_>,
-    roles: &HashMap<RoleName, Role>,
-) -> Option<RoleName> {
+fn default_role(hub: &mut Section<'_, '_>, roles: &HashMap<RoleName, Role>) -> Option<RoleName> {
     if let Some(value) = hub.value("default_role") {
         return one_of(&value, "role", &sorted(roles));
     }
-    let built_in = RoleName::new(DEFAULT_ROLE).ok().filter(|role| roles.contains_key(role));
+    let built_in = RoleName::new(DEFAULT_ROLE)
+        .ok()
+        .filter(|role| roles.contains_key(role));
     if built_in.is_none() {
         hub.problem(format!(
             "no default_role is set, and there is no role `{DEFAULT_ROLE}`; set it to one of {}",
@@ -272,7 +304,10 @@ fn clients(
 ) -> HashMap<ClientName, ClientSettings> {
     let mut clients = HashMap::new();
     for entry in file.entries("clients") {
-        let settings = entry.value.section().map(|mut section| client(&mut section, roles));
+        let settings = entry
+            .value
+            .section()
+            .map(|mut section| client(&mut section, roles));
         if let (Some(name), Some(settings)) = (entry.named(), settings) {
             clients.insert(name, settings);
         }
@@ -285,14 +320,11 @@ fn client(section: &mut Section<'_, '_>, roles: &HashMap<RoleName, Role>) -> Cli
     if let Some(value) = section.value("role") {
         set.role = one_of(&value, "role", &sorted(roles));
     }
-    if let Some(value) = section.value("encoding") {
-        let names = Encoding::ALL.map(Encoding::name);
-        set.encoding = value.string().and_then(|text| {
-            let read = Encoding::parse(text);
-            value.valid(read.ok_or_else(|| no_such("encoding", text, &names)))
-        });
-    }
-    let dialects = [("central", DefaultDialect::Central), ("json", DefaultDialect::Json)];
+    set.encoding = encoding(section);
+    let dialects = [
+        ("central", DefaultDialect::Central),
+        ("json", DefaultDialect::Json),
+    ];
     section.choice("dialect", &dialects, &mut set.dialect);
     if let Some(value) = section.value("max_sessions") {
         set.max_sessions = value.integer(1..=1_000_000);
@@ -300,17 +332,40 @@ fn client(section: &mut Section<'_, '_>, roles: &HashMap<RoleName, Role>) -> Cli
     set
 }
 
+fn encoding(section: &mut Section<'_, '_>) -> Option<Encoding> {
+    let value = section.value("encoding")?;
+    let text = value.string()?;
+    let names = Encoding::ALL.map(Encoding::name);
+    value.valid(Encoding::parse(text).ok_or_else(|| no_such("encoding", text, &names)))
+}
+
 fn limits(section: &mut Section<'_, '_>) -> Limits {
     const COUNT: RangeInclusive<u64> = 1..=1_000_000;
     const TABLE: RangeInclusive<u64> = 16..=16_777_216;
     let times = || Duration::from_millis(100)..=Duration::from_mins(10);
     let mut set = Limits::default();
-    section.integer("outbox_bytes", 65_536..=1_073_741_824, &mut set.outbox_bytes);
-    section.integer("commands_in_flight", 1..=65_536, &mut set.commands_in_flight);
+    section.integer(
+        "outbox_bytes",
+        65_536..=1_073_741_824,
+        &mut set.outbox_bytes,
+    );
+    section.integer(
+        "commands_in_flight",
+        1..=65_536,
+        &mut set.commands_in_flight,
+    );
     section.integer("sessions_per_client", COUNT, &mut set.sessions_per_client);
     section.integer("sessions", COUNT, &mut set.sessions);
-    section.integer("requests_per_client", 1..=65_536, &mut set.requests_per_client);
-    section.integer("provided_per_client", 1..=65_536, &mut set.provided_per_client);
+    section.integer(
+        "requests_per_client",
+        1..=65_536,
+        &mut set.requests_per_client,
+    );
+    section.integer(
+        "provided_per_client",
+        1..=65_536,
+        &mut set.provided_per_client,
+    );
     section.duration("request_timeout", times(), &mut set.request_timeout);
     section.integer("store_queue", TABLE, &mut set.store_queue);
     section.duration("store_timeout", times(), &mut set.store_timeout);

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A text with a password in it. Can be compared and used, but its debug form is without it, and
-/// it has no other.
+/// A text with a password in it, kept to see whether it has changed. Its debug form is without it,
+/// and it has no other.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secret(String);
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The text, for who needs it. Must not get into a log or an error.
+    #[cfg(test)]
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }

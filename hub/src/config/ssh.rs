@@ -12,7 +12,8 @@ use cmp_ssh::limits::source::NetBlockSize;
 use cmp_ssh::limits::startups::MaxStartups;
 use ipnet::IpNet;
 
-use super::reader::{Section, Value};
+use super::reader::Section;
+use super::value::Value;
 
 /// The address of the first try: nobody else can reach it.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2222);
@@ -36,13 +37,23 @@ pub(crate) struct SshSettings {
 
 pub(super) fn read(file: &mut Section<'_, '_>) -> SshSettings {
     let mut ssh = file.section("ssh");
-    let listen = ssh.value("listen").map_or_else(|| vec![LISTEN], |value| addresses(&value));
+    let listen = ssh
+        .value("listen")
+        .map_or_else(|| vec![LISTEN], |value| addresses(&value));
     let mut limits = ConnectionLimitSettings::default();
     if let Some(value) = ssh.value("max_startups") {
         startups(&value, &mut limits.max_startups);
     }
-    ssh.integer("max_connections", CONNECTIONS, &mut limits.connections.total);
-    ssh.integer("connections_per_source", CONNECTIONS, &mut limits.connections.per_source);
+    ssh.integer(
+        "max_connections",
+        CONNECTIONS,
+        &mut limits.connections.total,
+    );
+    ssh.integer(
+        "connections_per_source",
+        CONNECTIONS,
+        &mut limits.connections.per_source,
+    );
     if let Some(value) = ssh.value("source_net_block_size") {
         net_block_size(&value, &mut limits.net_block_size);
     }
@@ -50,23 +61,43 @@ pub(super) fn read(file: &mut Section<'_, '_>) -> SshSettings {
     penalties(&mut ssh.section("penalties"), &mut limits.penalties);
     let mut log = ssh.section("refusal_log");
     log.integer("lines", 1..=1_000_000, &mut limits.log.lines);
-    log.duration("window", Duration::from_secs(1)..=Duration::from_hours(1), &mut limits.log.window);
+    log.duration(
+        "window",
+        Duration::from_secs(1)..=Duration::from_hours(1),
+        &mut limits.log.window,
+    );
     drop(log);
-    SshSettings { listen, connection, limits }
+    SshSettings {
+        listen,
+        connection,
+        limits,
+    }
 }
 
 fn connection(ssh: &mut Section<'_, '_>) -> Settings {
     let (ms, secs) = (Duration::from_millis, Duration::from_secs);
     let hour = Duration::from_hours(1);
     let mut set = Settings::default();
-    ssh.integer("connections_per_client", CONNECTIONS, &mut set.connections_per_client);
+    ssh.integer(
+        "connections_per_client",
+        CONNECTIONS,
+        &mut set.connections_per_client,
+    );
     ssh.integer("sessions_per_connection", 1..=1000, &mut set.max_sessions);
     ssh.integer("max_line_len", 512..=1_048_576, &mut set.max_line_len);
     ssh.integer("window_size", 32_768..=16_777_216, &mut set.window_size);
-    ssh.duration("keepalive_interval", ms(100)..=hour, &mut set.keepalive_interval);
+    ssh.duration(
+        "keepalive_interval",
+        ms(100)..=hour,
+        &mut set.keepalive_interval,
+    );
     ssh.integer("keepalive_max", 1..=1000, &mut set.keepalive_max);
     let grace = &mut set.login_grace;
-    ssh.duration("key_exchange_grace", ms(100)..=secs(30), &mut grace.key_exchange);
+    ssh.duration(
+        "key_exchange_grace",
+        ms(100)..=secs(30),
+        &mut grace.key_exchange,
+    );
     ssh.duration("login_grace", ms(100)..=hour, &mut grace.login);
     ssh.integer("max_auth_tries", 1..=100, &mut set.max_auth_tries);
     ssh.duration("close_grace", ms(100)..=secs(60), &mut set.close_grace);
@@ -105,7 +136,9 @@ fn network(value: &Value<'_, '_>) -> Option<IpNet> {
 }
 
 fn addresses(value: &Value<'_, '_>) -> Vec<SocketAddr> {
-    let Some(items) = value.list() else { return Vec::new() };
+    let Some(items) = value.list() else {
+        return Vec::new();
+    };
     if items.is_empty() {
         value.problem("is empty, so nobody could log in; name an address, as \"127.0.0.1:2222\"");
     }
@@ -124,7 +157,10 @@ fn addresses(value: &Value<'_, '_>) -> Vec<SocketAddr> {
         }
     }
     if items.len() > MAX_LISTEN {
-        value.problem(format!("{} addresses are more than {MAX_LISTEN}", items.len()));
+        value.problem(format!(
+            "{} addresses are more than {MAX_LISTEN}",
+            items.len()
+        ));
     }
     found
 }
@@ -134,8 +170,14 @@ fn startups(value: &Value<'_, '_>, target: &mut MaxStartups) {
     let Some(text) = value.string() else { return };
     let read = || {
         let [start, rate, full] = numbers(text)?;
-        let rate_percent = u8::try_from(rate).ok().filter(|rate| (1..=100).contains(rate))?;
-        (1..=full).contains(&start).then_some(MaxStartups { start, rate_percent, full })
+        let rate_percent = u8::try_from(rate)
+            .ok()
+            .filter(|rate| (1..=100).contains(rate))?;
+        (1..=full).contains(&start).then_some(MaxStartups {
+            start,
+            rate_percent,
+            full,
+        })
     };
     match read() {
         Some(read) => *target = read,

@@ -7,11 +7,15 @@ use std::time::Duration;
 use cmp_store::{Location, OpenError, PostgresAddress, StoreSettings, Synchronous};
 
 use super::files::read_secret;
-use super::reader::{Section, Value};
+use super::reader::Section;
 use super::secret::Secret;
+use super::value::Value;
 
 /// The database when none is named, in the data folder.
 const FILE: &str = "cmp-hub.db";
+
+/// What the URLs of PostgreSQL start with.
+const POSTGRES: [&str; 2] = ["postgres://", "postgresql://"];
 
 /// What every time limit of a database can be: a hub that waits longer is of no use.
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
@@ -23,20 +27,19 @@ pub(super) fn read(
     data: &Path,
 ) -> (StoreSettings, Secret) {
     let mut store = file.section("store");
+    let url = store.value("url");
     let password = store.value("password_file").and_then(|value| {
-        let password = value.valid(read_secret(&value.path(base)?))?;
-        Some((value, password))
-    });
-    let (location, url) = match store.value("url") {
-        Some(value) => database(&value, data, password),
-        None => {
-            if let Some((value, _)) = password {
-                value.problem("an SQLite database has no password; set `store.url` to PostgreSQL's");
-            }
-            None
+        if !url.as_ref().is_some_and(is_postgres) {
+            value.problem("only PostgreSQL asks for a password; leave this out, or set store.url");
+            return None;
         }
-    }
-    .unwrap_or_else(|| (Location::Sqlite(data.join(FILE)), FILE.to_owned()));
+        let path = value.path(base)?;
+        let read = read_secret(&path).map_err(|error| format!("{} {error}", path.display()));
+        value.valid(read)
+    });
+    let (location, url) = url
+        .and_then(|value| database(&value, data, password.as_deref()))
+        .unwrap_or_else(|| (Location::Sqlite(data.join(FILE)), FILE.to_owned()));
 
     let mut set = StoreSettings::new(location);
     let synchronous = [("full", Synchronous::Full), ("normal", Synchronous::Normal)];
@@ -48,18 +51,19 @@ pub(super) fn read(
     (set, Secret::new(url))
 }
 
+fn is_postgres(url: &Value<'_, '_>) -> bool {
+    POSTGRES.iter().any(|scheme| url.starts_with(scheme))
+}
+
 /// Reads the URL. No message repeats it: there may be a password in it.
 fn database(
     value: &Value<'_, '_>,
     data: &Path,
-    password: Option<(Value<'_, '_>, String)>,
+    password: Option<&str>,
 ) -> Option<(Location, String)> {
     let url = value.string()?;
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let url = match password {
-            Some((_, password)) => with_password(url, &password),
-            None => url.to_owned(),
-        };
+    if is_postgres(value) {
+        let url = password.map_or_else(|| url.to_owned(), |word| with_password(url, word));
         let address = PostgresAddress::parse(&url).map_err(|error| match error {
             OpenError::BadUrl(cause) => {
                 format!("{cause}; write postgres://USER@HOST:PORT/DATABASE")
@@ -68,10 +72,11 @@ fn database(
         });
         return Some((Location::Postgres(value.valid(address)?), url));
     }
-    if let Some((value, _)) = password {
-        value.problem("an SQLite database has no password; leave this out");
-    }
-    let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) else {
+    // As in the URLs of sqlx, two slashes are no part of the path.
+    let Some(path) = url
+        .strip_prefix("sqlite://")
+        .or_else(|| url.strip_prefix("sqlite:"))
+    else {
         value.problem("must start with sqlite: or postgres://, as \"sqlite:cmp-hub.db\"");
         return None;
     };
@@ -82,10 +87,16 @@ fn database(
     Some((Location::Sqlite(data.join(path)), path.to_owned()))
 }
 
-/// The password as a parameter of the URL, which wins over one in its front.
+/// The password as a parameter of the URL, which wins over one before the host.
 fn with_password(url: &str, password: &str) -> String {
     let (url, _) = url.split_once('#').unwrap_or((url, ""));
     let sign = if url.contains('?') { '&' } else { '?' };
-    let escaped: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("{url}{sign}password={escaped}")
+    let escaped = password.bytes().flat_map(|byte| {
+        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+        ['%', digit(byte >> 4), digit(byte & 15)]
+    });
+    format!("{url}{sign}password=")
+        .chars()
+        .chain(escaped)
+        .collect()
 }

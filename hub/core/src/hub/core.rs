@@ -265,13 +265,11 @@ impl<S: Store> Core<S> {
     fn release_held(&mut self) {
         let now = Instant::now();
         self.hold_check = now + HOLD_CHECK;
-        // Every outbox is asked, not only up to the first: asking notes which readers move.
         let behind = self
             .sessions
             .values()
-            .filter(|state| state.outbox.pressed())
-            .count();
-        if behind > 0 {
+            .any(|state| state.outbox.pressed(HOLD));
+        if behind {
             while self.held.front().is_some_and(|(until, _)| *until <= now) {
                 self.held.pop_front();
             }

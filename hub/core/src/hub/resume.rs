@@ -10,11 +10,15 @@
 //! has not seen live, once, behind what it has.
 
 use std::collections::{HashSet, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cmp_protocol::{ClientName, Envelope, ErrorCode, Event, Form, MessageId, Refusal, Since, Tag};
-use tokio::sync::{Semaphore, mpsc};
+use cmp_protocol::{
+    Class, ClientName, Envelope, ErrorCode, Event, Form, Message, MessageId, Recipients, Refusal,
+    RoleName, Since, Tag,
+};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::core::Core;
@@ -22,6 +26,7 @@ use super::sessions::SessionState;
 use super::submit::envelope;
 use crate::admin::Stats;
 use crate::outbox::{OutboxSender, Pushed};
+use crate::policy::Policy;
 use crate::session::{Credit, SessionId};
 use crate::store::{Position, Store, StoreError, Stored};
 
@@ -153,6 +158,24 @@ impl SessionState {
     }
 }
 
+/// Whether history may show a client this message: relayed lines go only to whom the dialect file
+/// says, and to nobody when it no longer says so.
+fn recipient(policy: &Policy, client: &ClientName, role: &RoleName, message: &Message) -> bool {
+    if message.class != Class::Relay {
+        return true;
+    }
+    match policy
+        .dialect
+        .relay(&message.kind.as_verb())
+        .map(|relay| &relay.to)
+    {
+        Some(Recipients::All | Recipients::Others) => true,
+        Some(Recipients::Role(meant)) => meant == role,
+        Some(Recipients::Sender) => message.client == *client,
+        None => false,
+    }
+}
+
 /// Where a round begins.
 enum From {
     Asked(Since),
@@ -167,6 +190,8 @@ pub(super) struct Page {
     rows: Result<Vec<Stored>, StoreError>,
     /// The last of its round.
     last: bool,
+    /// Dropped when it is in the outbox, so that the reader sees whether there is room for more.
+    handled: oneshot::Sender<Infallible>,
 }
 
 impl<S: Store> Core<S> {
@@ -238,7 +263,8 @@ impl<S: Store> Core<S> {
             client: state.client.clone(),
             store: self.store.clone(),
             limit: self.policy.limits.store_timeout,
-            piece: self.policy.limits.outbox_bytes / 4,
+            // With half of the outbox full, and a quarter held, there is room for one.
+            piece: self.policy.limits.outbox_bytes / 8,
             turns: self.resume_turns.clone(),
             outbox: state.outbox.clone(),
             pages: self.pages.clone(),
@@ -267,6 +293,7 @@ impl<S: Store> Core<S> {
             from,
             rows,
             last,
+            handled: _handled,
         } = page;
         let Some(state) = self.sessions.get_mut(&session) else {
             return;
@@ -300,7 +327,8 @@ impl<S: Store> Core<S> {
         let mut history = Vec::with_capacity(in_order.len());
         for Stored { message, .. } in in_order {
             sent.insert(message.id);
-            if !running.seen.contains(&message.id) {
+            let meant = recipient(&self.policy, &state.client, &state.role_name, &message);
+            if meant && !running.seen.contains(&message.id) {
                 running.count += 1;
                 history.push(envelope(Event::Message(message)));
             }
@@ -430,17 +458,20 @@ impl<S: Store> Reader<S> {
         })
     }
 
+    /// Returns when it is in the outbox.
     async fn send(&self, from: Position, rows: Result<Vec<Stored>, StoreError>, last: bool) {
+        let (handled, when_handled) = oneshot::channel();
+        let page = Page {
+            session: self.session,
+            from,
+            rows,
+            last,
+            handled,
+        };
         // An error means that the hub has ended.
-        let _ = self
-            .pages
-            .send(Page {
-                session: self.session,
-                from,
-                rows,
-                last,
-            })
-            .await;
+        if self.pages.send(page).await.is_ok() {
+            let _ = when_handled.await;
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use cmp_protocol::{
     ClientName, CommandName, Envelope, ErrorCode, Event, Form, Greeting, Refusal, RoleName, Topic,
 };
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::core::Core;
@@ -16,7 +15,7 @@ use super::submit::{Slot, envelope};
 use crate::admin::Stats;
 use crate::outbox::{End, OutboxSender, Pushed, outbox};
 use crate::policy::Role;
-use crate::session::{Attach, Session, SessionId, SessionInput, Traffic};
+use crate::session::{Attach, CommandCredit, Session, SessionId, SessionInput, Traffic};
 use crate::store::Store;
 
 /// One session, as the hub sees it.
@@ -139,11 +138,12 @@ impl<S: Store> Core<S> {
         }
         self.clients.entry(client).or_default().push(id);
         self.stats.attached += 1;
+        let limits = &self.policy.limits;
         let input = SessionInput {
             id,
             commands,
             signals: self.signals.clone(),
-            credit: Arc::new(Semaphore::new(self.policy.limits.commands_in_flight)),
+            credit: CommandCredit::new(limits.commands_in_flight, limits.outbox_bytes),
             reason: "connection lost".into(),
         };
         Ok(Session {

@@ -214,3 +214,42 @@ async fn a_kind_that_is_never_stored_is_not_lost_between_the_greeting_and_the_re
     assert_eq!(reader.text().await, "not stored");
     reader.nothing_waits().await;
 }
+
+#[tokio::test]
+async fn history_shows_a_relayed_line_only_to_those_it_was_for() {
+    let mut policy = policy();
+    let dialect = r#"
+        [[relay]]
+        verb = "TEAM"
+        to = "role:admin"
+        line = "TEAM {client} {text}"
+
+        [[relay]]
+        verb = "NOTE"
+        to = "sender"
+        line = "NOTE {text}"
+    "#;
+    policy.dialect = Arc::new(cmp_protocol::Dialect::parse(dialect).unwrap());
+    let boss = cmp_core::ClientSettings {
+        role: Some(crate::support::role("admin")),
+        ..Default::default()
+    };
+    policy.clients.insert(crate::support::name("boss"), boss);
+    let hub = TestHub::start(policy).await;
+    let mut writer = hub.central("writer").await;
+    for verb in ["TEAM", "NOTE"] {
+        let verb = cmp_protocol::Verb::new(verb).unwrap();
+        let text = crate::support::bytes(verb.as_str());
+        writer.send(Command::Relay { verb, text }).await;
+    }
+    assert_eq!(writer.text().await, "NOTE");
+    for (name, seen) in [
+        ("boss", vec!["TEAM"]),
+        ("writer", vec!["NOTE"]),
+        ("other", vec![]),
+    ] {
+        let mut reader = hub.json(name).await;
+        reader.send(resume(Since::Last(10))).await;
+        assert_eq!(texts_until_resumed(&mut reader).await, seen, "{name}");
+    }
+}

@@ -17,16 +17,39 @@ fn read(text: &str) -> Config {
 
 /// Everything in a configuration but the pattern for client names, in a form that can be compared.
 fn shown(config: &Config) -> String {
-    let Config { policy, ssh, naming: _, store, control, log, paths, shutdown_deadline, database } =
-        config;
+    let Config {
+        policy,
+        ssh,
+        naming: _,
+        store,
+        control,
+        log,
+        paths,
+        shutdown_deadline,
+        database,
+    } = config;
     let roles: BTreeMap<_, _> = policy.roles.iter().collect();
     let clients: BTreeMap<_, _> = policy.clients.iter().collect();
     format!(
         "{:#?}",
         (
-            (&policy.hub, roles, &policy.default_role, clients, &policy.kinds),
+            (
+                &policy.hub,
+                roles,
+                &policy.default_role,
+                clients,
+                &policy.kinds
+            ),
             (policy.chat, policy.relay, &policy.dialect, &policy.limits),
-            (ssh, store, control, log, paths, shutdown_deadline, database.reveal()),
+            (
+                ssh,
+                store,
+                control,
+                log,
+                paths,
+                shutdown_deadline,
+                database.reveal()
+            ),
         )
     )
 }

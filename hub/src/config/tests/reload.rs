@@ -10,8 +10,14 @@ fn what_holds_only_after_a_restart_is_named() {
         ("[hub]\nname = \"other\"\nshutdown_deadline = \"1s\"", &[]),
         ("[hub]\nclient_name_pattern = '^(\\S+)'", &[]),
         ("[hub]\ndata = \"elsewhere\"", &["hub.data"]),
-        ("[hub]\nkeys = \"elsewhere\"", &["hub.keys", "hub.authorized_keys"]),
-        ("[hub]\nauthorized_keys = \"elsewhere\"", &["hub.authorized_keys"]),
+        (
+            "[hub]\nkeys = \"elsewhere\"",
+            &["hub.keys", "hub.authorized_keys"],
+        ),
+        (
+            "[hub]\nauthorized_keys = \"elsewhere\"",
+            &["hub.authorized_keys"],
+        ),
         ("[log]\nfilter = \"debug\"", &[]),
         ("[log]\nformat = \"json\"", &["log.format"]),
         ("[ssh]\nlisten = [\"127.0.0.1:2223\"]", &["ssh.listen"]),
@@ -22,10 +28,20 @@ fn what_holds_only_after_a_restart_is_named() {
         ("[limits]\nsessions = 1", &[]),
         (
             "[limits]\nstore_queue = 16\nstore_timeout = \"1s\"\nflood_entries = 16",
-            &["limits.store_queue", "limits.store_timeout", "limits.flood_entries"],
+            &[
+                "limits.store_queue",
+                "limits.store_timeout",
+                "limits.flood_entries",
+            ],
         ),
-        ("[roles.bot]\nadmin = true\n[clients.paul]\nrole = \"bot\"", &[]),
-        ("[kinds.qw]\nstore = \"never\"\n[chat]\nkeep_for = \"1d\"", &[]),
+        (
+            "[roles.bot]\nadmin = true\n[clients.paul]\nrole = \"bot\"",
+            &[],
+        ),
+        (
+            "[kinds.qw]\nstore = \"never\"\n[chat]\nkeep_for = \"1d\"",
+            &[],
+        ),
         ("[control]\nenabled = false", &["control"]),
         ("[control]\nclient = \"services\"", &["control"]),
         ("[control]\nrules = [\"Be kind.\"]", &[]),

@@ -61,7 +61,10 @@ fn the_sample_is_the_same_as_an_empty_file() {
 fn every_default_that_the_sample_shows_is_the_default() {
     let defaults = switched_on(|line| !is_example(line));
     assert_eq!(shown(&read(&defaults)), shown(&read("")));
-    assert!(defaults.contains(&format!("\nclient_name_pattern = '{}'\n", ClientNaming::LAST_WORD)));
+    assert!(defaults.contains(&format!(
+        "\nclient_name_pattern = '{}'\n",
+        ClientNaming::LAST_WORD
+    )));
 }
 
 #[test]
@@ -87,22 +90,37 @@ fn keys_of(table: &toml::Table, path: &str, keys: &mut BTreeSet<String>) {
 fn every_key_that_can_be_set_is_in_the_sample() {
     let everything = Everything::new();
     let mut in_sample = BTreeSet::new();
-    keys_of(&toml::from_str(&everything.text).unwrap(), "", &mut in_sample);
+    keys_of(
+        &toml::from_str(&everything.text).unwrap(),
+        "",
+        &mut in_sample,
+    );
 
     // The message about an unknown key lists those that are known.
     let probe = format!("{ODD} = 1\n");
     let probed: String = everything
         .text
         .lines()
-        .map(|line| if line.starts_with('[') { format!("{line}\n{probe}") } else { format!("{line}\n") })
+        .map(|line| {
+            if line.starts_with('[') {
+                format!("{line}\n{probe}")
+            } else {
+                format!("{line}\n")
+            }
+        })
         .collect();
     let mut known = BTreeSet::new();
     for error in everything.errors(&(probe + &probed)) {
         let Some((place, keys)) = error.split_once("` is not known; known are ") else {
-            assert!(error.contains("is no address"), "{error}");
+            assert!(error.contains("`control.hosts."), "{error}");
             continue;
         };
-        let place = place.split_once("key `").unwrap().1.strip_suffix(ODD).unwrap();
+        let place = place
+            .split_once("key `")
+            .unwrap()
+            .1
+            .strip_suffix(ODD)
+            .unwrap();
         let parts: Vec<_> = place.split('.').collect();
         let place = match parts.as_slice() {
             [table @ ("roles" | "kinds" | "clients"), _, rest @ ..] => {
@@ -118,6 +136,17 @@ fn every_key_that_can_be_set_is_in_the_sample() {
     assert_eq!(in_sample, known);
 }
 
+/// Whether these bounds, and not others that begin or end like them, are in the text.
+fn states(text: &str, bounds: &str) -> bool {
+    let mut found = text
+        .match_indices(bounds)
+        .map(|(at, _)| (&text[..at], &text[at + bounds.len()..]));
+    found.any(|(before, after)| {
+        !before.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && !after.starts_with(|c: char| c.is_ascii_alphanumeric())
+    })
+}
+
 #[test]
 fn every_bound_that_the_sample_states_is_the_bound() {
     let everything = Everything::new();
@@ -127,27 +156,37 @@ fn every_bound_that_the_sample_states_is_the_bound() {
         let Some((key, value)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) else {
             continue;
         };
-        let digits = value.trim_start_matches('"').starts_with(|c: char| c.is_ascii_digit());
-        let is_time = crate::config::parse_duration(value.trim_matches('"')).is_ok();
-        if !digits || (value.starts_with('"') && !is_time) {
+        let value = value.trim_end_matches("# example").trim_end();
+        let far = if value.parse::<u64>().is_ok() {
+            "9223372036854775807"
+        } else if crate::config::parse_duration(value.trim_matches('"')).is_ok() {
+            "\"9999999d\""
+        } else {
             continue;
-        }
-        let far = if is_time { "\"9999999d\"" } else { "9223372036854775807" };
+        };
         let mut changed = lines.clone();
         let absurd = format!("{key} = {far}");
         changed[index] = &absurd;
         let errors = everything.errors(&changed.join("\n"));
-        let [error] = errors.as_slice() else { panic!("{key}: {errors:?}") };
+        let [error] = errors.as_slice() else {
+            panic!("{key}: {errors:?}")
+        };
         let (_, bounds) = error.split_once("is out of range; it can be ").unwrap();
 
         // It stands above the key, or where the keys of several tables are explained.
-        let above = lines[..index].iter().rev().take_while(|line| !line.is_empty());
-        let stated = above.clone().any(|line| line.contains(bounds));
+        let above = lines[..index]
+            .iter()
+            .rev()
+            .take_while(|line| !line.is_empty());
+        let above: String = above.flat_map(|line| [line, "\n"]).collect();
         let together = ["keep_for", "keep_count", "max_sessions"].contains(&key);
-        assert!(stated || (together && SAMPLE.contains(bounds)), "{key}: {bounds}");
+        assert!(
+            states(&above, bounds) || (together && states(SAMPLE, bounds)),
+            "{key}: {bounds}"
+        );
         checked += 1;
     }
-    assert!(checked > 55, "{checked}");
+    assert!(checked > 50, "{checked}");
 }
 
 #[test]
