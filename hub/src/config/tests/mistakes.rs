@@ -203,6 +203,10 @@ const TABLE: &[(&str, &str)] = &[
         "line 2: `roles.bot.topics`: there is no topic \"weather\"; known are presence, commands",
     ),
     (
+        "[roles.bot]\nencoding = \"ascii\"",
+        "line 2: `roles.bot.encoding`: there is no encoding \"ascii\"; known are utf-8, latin1, cp1252, quake",
+    ),
+    (
         "[roles.bot]\nkinds = [\"*\", \"qw\"]",
         "line 2: `roles.bot.kinds`: \"*\" means everything, and stands alone",
     ),

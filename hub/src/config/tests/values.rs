@@ -335,6 +335,7 @@ fn roles_and_clients() {
         kinds = ["QW"]
         topics = []
         admin = true
+        encoding = "cp1252"
         [roles.guest.flood]
         burst = 0
         per_minute = 1
@@ -362,6 +363,7 @@ fn roles_and_clients() {
         kinds: Allowed::Only(BTreeSet::from([Kind::new("qw").unwrap()])),
         topics: Allowed::Only(BTreeSet::new()),
         admin: true,
+        encoding: Some(Encoding::Cp1252),
         flood: FloodRules {
             burst: None,
             per_minute: 1,
