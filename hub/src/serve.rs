@@ -41,7 +41,7 @@ async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
     let log_level = logging::start(&config.log.filter, config.log.format)?;
     let mut signals = Signals::listen()?;
 
-    let host_keys = HostKeys::load_or_generate(&config.paths.keys)?;
+    let host_keys = HostKeys::load_or_generate(&config.paths.keys, &config.ssh.host_keys)?;
     if file.is_none() {
         first_start::make_first_client(&config.paths.keys, &config.paths.authorized_keys)?;
     }

@@ -171,6 +171,15 @@ pub enum HelpEntry {
     },
 }
 
+impl HelpEntry {
+    fn size(&self) -> usize {
+        match self {
+            Self::Command(_) => 160,
+            Self::Provided { help, .. } => 160 + help.len(),
+        }
+    }
+}
+
 /// What a client is told, in either dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -296,8 +305,11 @@ impl Event {
             | Self::Reply { text, .. }
             | Self::Request { params: text, .. } => text.len(),
             Self::Refused { refusal, .. } => refusal.reason.len(),
-            Self::Who { clients, .. } => 96 * clients.len(),
-            Self::Help { entries, .. } => 160 * entries.len(),
+            Self::Who { clients, .. } => {
+                let of = |presence: &Presence| 96 + 48 * presence.provides.len();
+                clients.iter().map(of).sum()
+            }
+            Self::Help { entries, .. } => entries.iter().map(HelpEntry::size).sum(),
             Self::Quit { reason, .. } | Self::Closing { reason } => reason.len(),
             Self::Ok { .. }
             | Self::End { .. }

@@ -177,6 +177,7 @@ impl Config {
             ),
             ("log.format", self.log.format != new.log.format),
             ("ssh.listen", self.ssh.listen != new.ssh.listen),
+            ("ssh.host_keys", self.ssh.host_keys != new.ssh.host_keys),
             (
                 "ssh",
                 (&self.ssh.connection, &self.ssh.limits) != (&new.ssh.connection, &new.ssh.limits),

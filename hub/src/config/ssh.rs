@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use cmp_ssh::Settings;
 use cmp_ssh::limits::ConnectionLimitSettings;
 use cmp_ssh::limits::penalties::PenaltySettings;
 use cmp_ssh::limits::source::NetBlockSize;
 use cmp_ssh::limits::startups::MaxStartups;
+use cmp_ssh::{HostKeyType, Settings};
 use ipnet::IpNet;
 
 use super::reader::Section;
@@ -29,6 +29,8 @@ const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
 pub(crate) struct SshSettings {
     /// Where to listen; port 0 is any free one.
     pub(crate) listen: Vec<SocketAddr>,
+    /// The keys by which clients recognise the hub.
+    pub(crate) host_keys: Vec<HostKeyType>,
     /// Of each connection.
     pub(crate) connection: Settings,
     /// Of all connections together.
@@ -40,6 +42,9 @@ pub(super) fn read(file: &mut Section<'_, '_>) -> SshSettings {
     let listen = ssh
         .value("listen")
         .map_or_else(|| vec![LISTEN], |value| addresses(&value));
+    let host_keys = ssh
+        .value("host_keys")
+        .map_or_else(|| HostKeyType::ALL.to_vec(), |value| host_keys(&value));
     let mut limits = ConnectionLimitSettings::default();
     if let Some(value) = ssh.value("max_startups") {
         startups(&value, &mut limits.max_startups);
@@ -69,6 +74,7 @@ pub(super) fn read(file: &mut Section<'_, '_>) -> SshSettings {
     drop(log);
     SshSettings {
         listen,
+        host_keys,
         connection,
         limits,
     }
@@ -133,6 +139,25 @@ fn network(value: &Value<'_, '_>) -> Option<IpNet> {
     value.valid(network.map(|network| network.trunc()).ok_or_else(|| {
         format!("{text:?} is no address or network; write for example \"192.0.2.0/24\"")
     }))
+}
+
+fn host_keys(value: &Value<'_, '_>) -> Vec<HostKeyType> {
+    let choices = [
+        ("ed25519", HostKeyType::Ed25519),
+        ("ecdsa", HostKeyType::Ecdsa),
+        ("rsa", HostKeyType::Rsa),
+    ];
+    let items = value.list().unwrap_or_default();
+    let mut found = Vec::new();
+    for key_type in items.iter().filter_map(|item| item.choice(&choices)) {
+        if !found.contains(&key_type) {
+            found.push(key_type);
+        }
+    }
+    if items.is_empty() {
+        value.problem("is empty, so nobody could know the hub; name a type, as \"ed25519\"");
+    }
+    found
 }
 
 fn addresses(value: &Value<'_, '_>) -> Vec<SocketAddr> {

@@ -92,6 +92,11 @@ impl InputSender {
         self.0.arrived.notify_one();
     }
 
+    /// Whether as much waits as shuts the gate.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.lock().fill != Fill::Room
+    }
+
     /// The client will send no more.
     pub(crate) fn eof(&self) {
         self.0.lock().eof = true;

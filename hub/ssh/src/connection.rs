@@ -41,6 +41,7 @@ pub(crate) struct Connection {
     /// Ends the socket, whatever the peer does.
     pub(crate) cut: CancellationToken,
     pub(crate) grace: LoginGrace,
+    pub(crate) stop: Stop,
     pub(crate) totals: Totals,
     /// The tasks of its sessions.
     pub(crate) sessions: TaskTracker,
@@ -157,6 +158,7 @@ pub(crate) async fn serve(
     let stream = CancellableStream::new(GatedStream::new(socket, gate.clone()), cut.clone());
     let connection = Arc::new(Connection {
         grace: LoginGrace::start(server.settings.login_grace, cut.clone()),
+        stop: stop.clone(),
         totals: Totals::new(stream.bytes()),
         sessions: TaskTracker::new(),
         phase: watch::Sender::default(),

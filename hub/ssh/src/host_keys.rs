@@ -94,6 +94,35 @@ pub enum KeyFileError {
     },
 }
 
+/// A kind of host key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostKeyType {
+    /// Ed25519, in `ssh_host_ed25519_key`.
+    Ed25519,
+    /// ECDSA on the curve P-256, in `ssh_host_ecdsa_key`.
+    Ecdsa,
+    /// RSA of 3072 bits when it is made here, in `ssh_host_rsa_key`.
+    Rsa,
+}
+
+impl HostKeyType {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Ed25519, Self::Ecdsa, Self::Rsa];
+
+    fn file_and_algorithm(self) -> (&'static str, Algorithm) {
+        match self {
+            Self::Ed25519 => ("ssh_host_ed25519_key", Algorithm::Ed25519),
+            Self::Ecdsa => (
+                "ssh_host_ecdsa_key",
+                Algorithm::Ecdsa {
+                    curve: EcdsaCurve::NistP256,
+                },
+            ),
+            Self::Rsa => ("ssh_host_rsa_key", Algorithm::Rsa { hash: None }),
+        }
+    }
+}
+
 /// The private keys by which clients recognise the server.
 #[derive(Clone)]
 pub struct HostKeys(Vec<PrivateKey>);
@@ -105,27 +134,20 @@ impl std::fmt::Debug for HostKeys {
 }
 
 impl HostKeys {
-    /// Reads the keys `ssh_host_ed25519_key`, `ssh_host_ecdsa_key` and `ssh_host_rsa_key` in
-    /// `folder`, and makes those that are missing (mode 0600, their public halves beside them), as
-    /// well as the folder (mode 0700). Waits for the disk, and up to some seconds for a new RSA key.
-    pub fn load_or_generate(folder: &Path) -> Result<Self, KeyFileError> {
+    /// Reads the keys of these types in `folder`, and makes those that are missing (mode 0600, their
+    /// public halves beside them), as well as the folder (mode 0700). Waits for the disk, and up to
+    /// some seconds for a new RSA key.
+    pub fn load_or_generate(folder: &Path, types: &[HostKeyType]) -> Result<Self, KeyFileError> {
         make_folder(folder)?;
-        let ecdsa = Algorithm::Ecdsa {
-            curve: EcdsaCurve::NistP256,
-        };
-        let keys = [
-            ("ssh_host_ed25519_key", Algorithm::Ed25519),
-            ("ssh_host_ecdsa_key", ecdsa),
-            ("ssh_host_rsa_key", Algorithm::Rsa { hash: None }),
-        ];
-        let keys = keys.map(|(name, algorithm)| {
+        let keys = types.iter().map(|key_type| {
+            let (name, algorithm) = key_type.file_and_algorithm();
             let path = folder.join(name);
             match load(&path, &algorithm)? {
                 Some(key) => Ok(key),
                 None => generate(&path, &algorithm, ""),
             }
         });
-        Ok(Self(keys.into_iter().collect::<Result<_, _>>()?))
+        Ok(Self(keys.collect::<Result<_, _>>()?))
     }
 
     /// Takes over keys from elsewhere.
@@ -253,6 +275,8 @@ fn generate(path: &Path, algorithm: &Algorithm, comment: &str) -> Result<Private
 /// Writes a file that is there with all its content or not at all, also after a power failure.
 fn write_whole(path: &Path, content: &[u8], mode: u32) -> Result<(), KeyFileError> {
     let temporary = with_suffix(path, &format!(".new-{}", std::process::id()));
+    // Left over by a process that was killed, and had the same number.
+    let _ = fs::remove_file(&temporary);
     let write = || {
         let mut options = OpenOptions::new();
         let mut file = options

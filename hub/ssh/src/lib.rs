@@ -31,7 +31,7 @@ pub mod tty;
 
 pub use algorithms::Profile;
 pub use counters::{Counters, Counts};
-pub use host_keys::{HostKeys, KeyFileError, generate_client_key};
+pub use host_keys::{HostKeyType, HostKeys, KeyFileError, generate_client_key};
 pub use server::{Server, Stop, run};
 pub use services::{AdminFuture, AdminOutput, Services};
 pub use settings::Settings;

@@ -158,10 +158,18 @@ impl Here<'_> {
                 echo,
                 &traffic,
             );
+            // Of a client that is gone, what it sent is still done, in the time that a finished
+            // one has for its output.
+            let given_up = async {
+                gone.cancelled().await;
+                sleep(server.settings.drain_stall).await;
+            };
             let input_end = tokio::select! {
                 end = &mut writing => return Closing::Ended(end),
                 input_end = reader.run() => input_end,
                 signal = signal(killed) => InputEnd::Killed(signal),
+                () = given_up => InputEnd::Gone,
+                () = self.connection.stop.force.cancelled() => InputEnd::Gone,
             };
             match input_end {
                 InputEnd::Gone => return Closing::Gone,

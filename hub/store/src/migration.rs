@@ -65,3 +65,29 @@ pub(crate) async fn migrate<C: Migrate>(
         },
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of every migration that was ever released, and the first 64 bits of its SHA-384
+    /// (`sha384sum`). A hub refuses a database whose migrations are others than its own: never
+    /// change one, add the next.
+    const SQLITE: [(i64, u64); 1] = [(1, 0x8a59_8ebe_395a_2dda)];
+    const POSTGRES: [(i64, u64); 1] = [(1, 0x70b5_d9d4_3557_942b)];
+
+    fn check(migrator: &Migrator, released: &[(i64, u64)]) {
+        let ours = migrator.iter().map(|migration| {
+            let start = *migration.checksum.first_chunk().unwrap();
+            (migration.version, u64::from_be_bytes(start))
+        });
+        let ours: Vec<(i64, u64)> = ours.collect();
+        assert_eq!(ours, released, "ours left, released right: {ours:#x?}");
+    }
+
+    #[test]
+    fn released_migrations_stay_as_they_are() {
+        check(&sqlx::migrate!("../../migrations/sqlite"), &SQLITE);
+        check(&sqlx::migrate!("../../migrations/postgres"), &POSTGRES);
+    }
+}

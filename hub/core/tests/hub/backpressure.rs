@@ -51,6 +51,36 @@ async fn a_client_that_never_reads_is_ended_and_nobody_else_notices() {
 }
 
 #[tokio::test]
+async fn long_lines_end_no_reader_that_reads() {
+    let mut policy = policy();
+    // Far less than all the commands that may be under way.
+    policy.limits.outbox_bytes = 128 * 1024;
+    let hub = TestHub::start(policy).await;
+    let (writer, mut reader) = (hub.central("writer").await, hub.central("reader").await);
+    let mut own = writer.session.output;
+    let drain = tokio::spawn(async move {
+        let mut items = Vec::new();
+        while own.take(&mut items).await.is_none() {
+            items.clear();
+        }
+    });
+    let input = writer.session.input;
+    let line = |n: usize| format!("{n} {}", "x".repeat(4000));
+    let flood = tokio::spawn(async move {
+        for n in 0..1000 {
+            input.submit(submission(chat(&line(n)))).await.unwrap();
+        }
+        input
+    });
+    for n in 0..1000 {
+        assert_eq!(reader.text().await, line(n));
+    }
+    drop(flood.await.unwrap());
+    drain.await.unwrap();
+    assert_eq!(hub.stats().await.slow_readers, 0);
+}
+
+#[tokio::test]
 async fn a_client_that_writes_too_fast_waits_and_the_others_do_not() {
     let hub = TestHub::start(policy()).await;
     let (fast, mut other) = (hub.central("fast").await, hub.central("other").await);

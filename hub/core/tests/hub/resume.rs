@@ -43,6 +43,24 @@ async fn what_came_after_an_id_is_sent_in_order_and_then_it_goes_on_live() {
 }
 
 #[tokio::test]
+async fn a_history_larger_than_the_outbox_comes_as_fast_as_it_is_read() {
+    let mut policy = policy();
+    policy.limits.outbox_bytes = 64 * 1024;
+    let hub = TestHub::start(policy).await;
+    let mut a = hub.central("a").await;
+    let line = |n: usize| format!("{n} {}", "x".repeat(4000));
+    for n in 0..300 {
+        a.send(broadcast("n", &line(n))).await;
+        a.acknowledged().await;
+    }
+    let mut reader = hub.json("reader").await;
+    reader.send(resume(Since::Last(300))).await;
+    let expected: Vec<_> = (0..300).map(line).collect();
+    assert_eq!(texts_until_resumed(&mut reader).await, expected);
+    assert_eq!(hub.stats().await.slow_readers, 0);
+}
+
+#[tokio::test]
 async fn the_order_is_that_of_delivery_though_chat_passed_a_broadcast_that_was_being_stored() {
     let hub = TestHub::start(policy()).await;
     let (a, mut b) = (hub.central("a").await, hub.central("b").await);

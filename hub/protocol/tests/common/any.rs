@@ -55,14 +55,14 @@ pub(crate) fn tag() -> impl Strategy<Value = Option<Tag>> {
 
 /// Text as it can be in a line: any bytes but LF, CR and NUL.
 pub(crate) fn line() -> impl Strategy<Value = Bytes> {
-    let byte = any::<u8>().prop_filter("breaks lines", |b| !matches!(b, b'\r' | b'\n' | b'\0'));
+    let byte = prop_oneof![1_u8..=9, 11_u8..=12, 14_u8..=255];
     prop_oneof![
         vec(byte, 0..64).prop_map(Bytes::from),
         "[^\\r\\n\\x00]{0,32}".prop_map(Bytes::from),
     ]
 }
 
-fn filled_line() -> impl Strategy<Value = Bytes> {
+pub(crate) fn filled_line() -> impl Strategy<Value = Bytes> {
     line().prop_filter("empty", |text| !text.is_empty())
 }
 
@@ -74,10 +74,13 @@ pub(crate) fn text() -> impl Strategy<Value = Bytes> {
     ]
 }
 
-fn word() -> impl Strategy<Value = Word> {
-    let byte = any::<u8>().prop_filter("no word", |b| *b > b' ' && *b != 0x7f);
-    let word = vec(byte, 1..=128).prop_map(|bytes| Word::new("word", bytes));
-    word.prop_filter_map("colon", Result::ok)
+pub(crate) fn word() -> impl Strategy<Value = Word> {
+    let byte = || prop_oneof![b'!'..=b'~', 0x80_u8..=0xff];
+    let first = byte().prop_filter("a colon", |byte| *byte != b':');
+    (first, vec(byte(), 0..Word::MAX_LEN)).prop_map(|(first, rest)| {
+        let bytes = [&[first], &rest[..]].concat();
+        Word::new("word", bytes).unwrap()
+    })
 }
 
 pub(crate) fn command() -> impl Strategy<Value = Command> {

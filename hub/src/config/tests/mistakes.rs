@@ -125,6 +125,14 @@ const TABLE: &[(&str, &str)] = &[
         "line 2: `ssh.listen`: is empty, so nobody could log in; name an address, as \"127.0.0.1:2222\"",
     ),
     (
+        "[ssh]\nhost_keys = []",
+        "line 2: `ssh.host_keys`: is empty, so nobody could know the hub; name a type, as \"ed25519\"",
+    ),
+    (
+        "[ssh]\nhost_keys = [\"rsa\", \"ecdas\"]",
+        "line 2: `ssh.host_keys`: there is no value \"ecdas\"; did you mean `ecdsa`?",
+    ),
+    (
         "[ssh]\nlisten = [\"localhost:22\"]",
         "line 2: `ssh.listen`: \"localhost:22\" is no address with a port; write for example \"127.0.0.1:2222\", \"[::]:2222\"",
     ),

@@ -21,6 +21,7 @@ fn what_holds_only_after_a_restart_is_named() {
         ("[log]\nfilter = \"debug\"", &[]),
         ("[log]\nformat = \"json\"", &["log.format"]),
         ("[ssh]\nlisten = [\"127.0.0.1:2223\"]", &["ssh.listen"]),
+        ("[ssh]\nhost_keys = [\"rsa\"]", &["ssh.host_keys"]),
         ("[ssh]\nmax_line_len = 512", &["ssh"]),
         ("[ssh.penalties]\nenabled = false", &["ssh"]),
         ("[store]\nurl = \"sqlite:other.db\"", &["store.url"]),

@@ -45,6 +45,9 @@ impl Totals {
 impl Connection {
     /// The last act of a connection.
     pub(super) fn conclude(&self, result: Result<(), Error>) {
+        if let Err(Error::Join(error)) = &result {
+            tracing::error!(peer = %self.peer, %error, "the task of a connection failed");
+        }
         let login = self.phase.borrow().login().cloned();
         let Some(login) = login else {
             self.conclude_stranger(result);

@@ -48,7 +48,12 @@ async fn a_kicked_session_gets_the_reason_and_status_1() {
 async fn a_signal_ends_a_session_as_it_does_a_process() {
     let server = TestServer::start().await;
     let client = server.client("paul").await;
-    for (signal, shown) in [(Sig::INT, "INT"), (Sig::TERM, "TERM"), (Sig::HUP, "HUP"), (Sig::KILL, "KILL")] {
+    for (signal, shown) in [
+        (Sig::INT, "INT"),
+        (Sig::TERM, "TERM"),
+        (Sig::HUP, "HUP"),
+        (Sig::KILL, "KILL"),
+    ] {
         let mut channel = client.shell().await;
         channel.greeted().await;
         channel.channel.signal(Sig::USR1).await.unwrap();

@@ -107,14 +107,68 @@ async fn what_is_too_weak_is_refused_and_named_once() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_refused_even_for_a_key_that_is_listed() {
+    let server = TestServer::start().await;
+    let key = new_key(Algorithm::Ed25519);
+    server.add(&line("", "paul", &key));
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("authority");
+    let user = folder.path().join("user.pub");
+    let keygen = |arguments: &[&std::ffi::OsStr]| {
+        let mut keygen = std::process::Command::new("ssh-keygen");
+        assert!(keygen.arg("-q").args(arguments).status().unwrap().success());
+    };
+    std::fs::write(&user, key.public_key().to_openssh().unwrap()).unwrap();
+    keygen(&[
+        "-t".as_ref(),
+        "ed25519".as_ref(),
+        "-N".as_ref(),
+        "".as_ref(),
+        "-f".as_ref(),
+        authority.as_ref(),
+    ]);
+    keygen(&[
+        "-s".as_ref(),
+        authority.as_ref(),
+        "-I".as_ref(),
+        "id".as_ref(),
+        "-n".as_ref(),
+        "any".as_ref(),
+        user.as_ref(),
+    ]);
+    let certificate = folder.path().join("user-cert.pub");
+    let certificate = russh::keys::load_openssh_certificate(certificate).unwrap();
+
+    let mut client = server.connect().await;
+    let local = client.local;
+    let tried = client
+        .ssh()
+        .authenticate_openssh_cert("any", key, certificate)
+        .await;
+    assert!(!tried.unwrap().success());
+    drop(client);
+    let logged = log::wait_for(&["refused", &peer(local)]).await;
+    assert!(logged.contains("client offers a certificate"), "{logged}");
+}
+
+#[tokio::test]
 async fn a_key_must_be_listed_for_this_address_and_this_time() {
     let server = TestServer::start().await;
     let key = new_key(Algorithm::Ed25519);
     let logged = refused(&server, &key, None).await;
-    assert!(logged.contains("not in the file of authorized keys"), "{logged}");
+    assert!(
+        logged.contains("not in the file of authorized keys"),
+        "{logged}"
+    );
     for (options, reason) in [
-        ("from=\"192.0.2.0/24\"", "from= on line 1 does not admit 127.0.0.1"),
-        ("expiry-time=\"20200101Z\"", "the key on line 1 expired at 2020-01-01"),
+        (
+            "from=\"192.0.2.0/24\"",
+            "from= on line 1 does not admit 127.0.0.1",
+        ),
+        (
+            "expiry-time=\"20200101Z\"",
+            "the key on line 1 expired at 2020-01-01",
+        ),
     ] {
         server.authorize(&[line(options, "paul", &key)]);
         let logged = refused(&server, &key, None).await;
@@ -184,7 +238,12 @@ async fn a_source_that_fails_to_log_in_again_and_again_is_penalised() {
     for _ in 0..2 {
         refused(&server, &new_key(Algorithm::Ed25519), None).await;
     }
-    assert!(server.try_connect(russh::client::Config::default()).await.is_err());
+    assert!(
+        server
+            .try_connect(russh::client::Config::default())
+            .await
+            .is_err()
+    );
     assert_eq!(server.refused(RefusalKind::Penalty), 1);
 }
 
@@ -222,7 +281,11 @@ async fn sessions_end_within_a_second_of_their_keys_removal_and_the_others_stay(
     let keys = [(); 3].map(|()| new_key(Algorithm::Ed25519));
     let [removed, renamed, kept] = &keys;
     let stays = line("", "kept", kept);
-    server.authorize(&[line("", "removed", removed), line("", "renamed", renamed), stays.clone()]);
+    server.authorize(&[
+        line("", "removed", removed),
+        line("", "renamed", renamed),
+        stays.clone(),
+    ]);
     let mut clients = Vec::new();
     for key in &keys {
         clients.push(server.log_in(key).await);

@@ -11,9 +11,12 @@
 mod admin;
 mod before_login;
 mod ends;
+mod load;
 mod log;
 mod login;
+mod openssh;
 mod shapes;
+mod shutdown;
 mod stalls;
 mod support;
 mod terminal;

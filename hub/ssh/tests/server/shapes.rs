@@ -1,5 +1,9 @@
 //! Every shape of session, and what is refused.
 
+use std::time::Duration;
+
+use cmp_ssh::Settings;
+use cmp_ssh::limits::refusal::RefusalKind;
 use russh::ChannelOpenFailure;
 
 use crate::support::{Options, TestServer, line, name, new_key, soon};
@@ -48,7 +52,11 @@ async fn with_a_forced_command_the_client_gets_its_own_dialect_whatever_it_asks_
         channel.until("PONG hello\n").await;
     }
     let mut channel = client.channel().await;
-    channel.channel.request_subsystem(true, "sftp").await.unwrap();
+    channel
+        .channel
+        .request_subsystem(true, "sftp")
+        .await
+        .unwrap();
     assert!(!channel.answer().await);
 }
 
@@ -58,7 +66,8 @@ async fn lines_of_any_bytes_pass_between_clients() {
     let (anna, paul) = (server.client("anna").await, server.client("paul").await);
     let (mut anna, mut paul) = (anna.shell().await, paul.shell().await);
     anna.greeted().await;
-    paul.send(b"C latin \xe9 nul \0 bell \x07 cr \r inside, \xff\xfe\r\n").await;
+    paul.send(b"C latin \xe9 nul \0 bell \x07 cr \r inside, \xff\xfe\r\n")
+        .await;
     let expected = b"C paul: latin \xe9 nul \0 bell \x07 cr \r inside, \xff\xfe\n";
     paul.until(expected).await;
     anna.until(expected).await;
@@ -70,11 +79,16 @@ async fn a_line_that_is_too_long_is_refused_and_the_session_goes_on() {
     let client = server.client("paul").await;
     let mut channel = client.shell().await;
     let longest = format!("C {}", "x".repeat(4094));
-    channel.send(format!("{longest}\r\n{longest}x\nPING after\n")).await;
+    channel
+        .send(format!("{longest}\r\n{longest}x\nPING after\n"))
+        .await;
     channel.until(format!("C paul: {}\n", &longest[2..])).await;
     let between = channel.until("PONG after\n").await;
     let refusal = String::from_utf8(between).unwrap();
-    assert_eq!(refusal, "ERR * TOOLONG :the line is longer than 4096 bytes\n");
+    assert_eq!(
+        refusal,
+        "ERR * TOOLONG :the line is longer than 4096 bytes\n"
+    );
 }
 
 #[tokio::test]
@@ -84,12 +98,20 @@ async fn everything_else_is_refused_as_sshd_does() {
 
     let mut channel = client.channel().await;
     for subsystem in ["sftp", "netconf"] {
-        channel.channel.request_subsystem(true, subsystem).await.unwrap();
+        channel
+            .channel
+            .request_subsystem(true, subsystem)
+            .await
+            .unwrap();
         assert!(!channel.answer().await, "{subsystem}");
     }
     channel.channel.agent_forward(true).await.unwrap();
     assert!(!channel.answer().await, "agent");
-    channel.channel.request_x11(true, false, "MIT-MAGIC-COOKIE-1", "00", 0).await.unwrap();
+    channel
+        .channel
+        .request_x11(true, false, "MIT-MAGIC-COOKIE-1", "00", 0)
+        .await
+        .unwrap();
     assert!(!channel.answer().await, "X11");
     channel.channel.set_env(true, "LANG", "C").await.unwrap();
     assert!(!channel.answer().await, "env");
@@ -100,7 +122,10 @@ async fn everything_else_is_refused_as_sshd_does() {
     // A second session on it is.
     channel.channel.exec(true, "json").await.unwrap();
     assert!(!channel.answer().await, "second session");
-    assert!(!channel.ask_for_pty(&[]).await, "terminal of a running session");
+    assert!(
+        !channel.ask_for_pty(&[]).await,
+        "terminal of a running session"
+    );
     channel.channel.window_change(100, 50, 0, 0).await.unwrap();
     channel.greeted().await;
 
@@ -109,7 +134,10 @@ async fn everything_else_is_refused_as_sshd_does() {
         Err(russh::Error::ChannelOpenFailure(failure)) => failure,
         _ => panic!("a channel was opened"),
     };
-    let failure = prohibited(ssh.channel_open_direct_tcpip("localhost", 80, "localhost", 1).await);
+    let failure = prohibited(
+        ssh.channel_open_direct_tcpip("localhost", 80, "localhost", 1)
+            .await,
+    );
     assert_eq!(failure, ChannelOpenFailure::AdministrativelyProhibited);
     let failure = prohibited(ssh.channel_open_direct_streamlocal("/tmp/x").await);
     assert_eq!(failure, ChannelOpenFailure::AdministrativelyProhibited);
@@ -117,5 +145,53 @@ async fn everything_else_is_refused_as_sshd_does() {
     assert_eq!(failure, ChannelOpenFailure::AdministrativelyProhibited);
     assert!(ssh.tcpip_forward("localhost", 0).await.is_err());
     assert!(ssh.streamlocal_forward("/tmp/x").await.is_err());
-    soon("the answer to a keepalive", ssh.send_ping()).await.unwrap();
+    soon("the answer to a keepalive", ssh.send_ping())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn more_sessions_than_may_be_open_are_refused() {
+    let server = TestServer::start().await;
+    let mut client = server.client("paul").await;
+    let mut channels = Vec::new();
+    for _ in 0..10 {
+        channels.push(client.shell().await);
+    }
+    assert!(client.ssh().channel_open_session().await.is_err());
+    assert_eq!(server.refused(RefusalKind::Channels), 1);
+    // One that has ended makes room.
+    channels[0].send("PART\n").await;
+    channels[0].rest().await;
+    while server.counters.get().open_sessions > 9 {
+        tokio::task::yield_now().await;
+    }
+    client.shell().await.greeted().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_has_had_thousands_of_channels_makes_way_for_a_new_one() {
+    let settings = Settings {
+        close_grace: Duration::from_millis(200),
+        ..Settings::default()
+    };
+    let server = TestServer::with(Options {
+        settings,
+        ..Options::default()
+    })
+    .await;
+    let mut client = server.client("paul").await;
+    let mut first = client.shell().await;
+    first.greeted().await;
+    let mut opened = 1;
+    while let Ok(channel) = client.ssh().channel_open_session().await {
+        channel.close().await.unwrap();
+        opened += 1;
+    }
+    assert_eq!(opened, 4096);
+    // What runs goes on to its end.
+    first.greeted().await;
+    first.send("PART\n").await;
+    assert_eq!(first.rest().await.1, "eof, exit-status 0, close");
+    client.closed().await;
 }

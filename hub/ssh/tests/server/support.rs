@@ -17,7 +17,9 @@ use cmp_ssh::{
     AdminFuture, AdminOutput, Counters, HostKeys, Server, Services, Settings, Stop, run,
 };
 use russh::keys::key::safe_rng;
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
+use russh::keys::{
+    Algorithm, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate,
+};
 use russh::{ChannelMsg, Pty, client};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -132,6 +134,7 @@ impl Services for Echo {
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) hub: Hub,
+    pub(crate) store: Arc<MemoryStore>,
     pub(crate) limits: Arc<ConnectionLimits>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: Stop,
@@ -147,7 +150,7 @@ impl TestServer {
     pub(crate) async fn with(options: Options) -> Self {
         crate::log::keep();
         let store = Arc::new(MemoryStore::default());
-        let (hub, _hub_running) = Hub::start(options.policy, store).await.unwrap();
+        let (hub, _hub_running) = Hub::start(options.policy, store.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (keys, keys_seen) = watch::channel(Arc::default());
@@ -166,6 +169,7 @@ impl TestServer {
         Self {
             address,
             hub,
+            store,
             limits,
             counters,
             running: tokio::spawn(run(listener, server, stop.clone())),
@@ -201,7 +205,11 @@ impl TestServer {
             let mut options = vec![format!("environment=\"CMP_CLIENT={}\"", entry.client())];
             options.extend(entry.forced_command().map(|c| format!("command=\"{c}\"")));
             options.extend((!entry.pty_allowed()).then(|| "no-pty".to_owned()));
-            format!("{} {}", options.join(","), entry.key().to_openssh().unwrap())
+            format!(
+                "{} {}",
+                options.join(","),
+                entry.key().to_openssh().unwrap()
+            )
         };
         self.keys.borrow().entries().iter().map(written).collect()
     }
@@ -426,7 +434,9 @@ impl Channel {
 
     pub(crate) async fn send(&self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
-        soon("room to send", self.channel.data(bytes)).await.unwrap();
+        soon("room to send", self.channel.data(bytes))
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn eof(&self) {
@@ -437,7 +447,10 @@ impl Channel {
     pub(crate) async fn until(&mut self, text: impl AsRef<[u8]>) -> Vec<u8> {
         let text = text.as_ref();
         loop {
-            let at = self.data.windows(text.len()).position(|window| window == text);
+            let at = self
+                .data
+                .windows(text.len())
+                .position(|window| window == text);
             if let Some(at) = at {
                 let rest = self.data.split_off(at + text.len());
                 let mut before = std::mem::replace(&mut self.data, rest);
@@ -451,11 +464,11 @@ impl Channel {
     }
 
     /// Waits for data, and takes the first byte of it.
-    pub(crate) async fn first_byte(&mut self) -> u8 {
+    pub(crate) async fn first_byte(&mut self) {
         while self.data.is_empty() {
             assert!(self.next().await, "closed before any data");
         }
-        self.data.remove(0)
+        self.data.remove(0);
     }
 
     /// Waits for the greeting to have passed: the answer to a PING comes after it.

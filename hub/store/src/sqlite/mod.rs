@@ -4,6 +4,8 @@ mod append;
 mod moderation;
 mod open;
 mod owner;
+#[cfg(test)]
+mod plans;
 mod prune;
 mod read;
 
