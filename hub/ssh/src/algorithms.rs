@@ -166,7 +166,7 @@ impl Profile {
         };
         accepted()
             .find(|group| group.bit_size() >= wish.preferred_group_size())
-            .or_else(|| accepted().last())
+            .or_else(|| accepted().next_back())
     }
 }
 

@@ -196,7 +196,7 @@ impl Handler {
         };
         match self.channels.get_mut(&id).map(|slot| &mut slot.stage) {
             Some(Stage::Larval { terminal, .. }) if terminal.is_none() => {
-                *terminal = allowed.unwrap_or(false).then(|| modes);
+                *terminal = allowed.unwrap_or(false).then_some(modes);
                 terminal.is_some()
             }
             _ => false,

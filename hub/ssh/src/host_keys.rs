@@ -162,7 +162,7 @@ impl HostKeys {
         self.0.iter().map(line).collect()
     }
 
-    /// The public halves as they stand in a known_hosts file behind the host: `type base64`.
+    /// The public halves as they stand in a `known_hosts` file behind the host: `type base64`.
     pub fn public_lines(&self) -> Vec<String> {
         let line = |key: &PrivateKey| key.public_key().to_openssh().ok();
         self.0.iter().filter_map(line).collect()

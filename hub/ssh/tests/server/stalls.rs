@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use cmp_core::Limits;
+use cmp_core::{AdminReply, AdminRequest, Limits, SessionInfo};
 use cmp_ssh::Settings;
 use russh::client::Config;
 use russh::keys::Algorithm;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::log;
-use crate::support::{Client, Options, TestServer, line, new_key};
+use crate::support::{Channel, Client, Options, TestServer, line, name, new_key};
 
 /// Freezes the clients that have it: they read nothing more.
 #[derive(Clone, Default)]
@@ -114,23 +114,32 @@ async fn freezable(server: &TestServer, name: &str) -> (Client, Freezer) {
     (client, freezer)
 }
 
-/// How many others listen.
-const LISTENERS: usize = 20;
+/// What the hub says of the session of a client.
+async fn session(server: &TestServer, client: &str) -> Option<SessionInfo> {
+    let sessions = server.hub.admin(&name("boss"), AdminRequest::Sessions).await;
+    let Ok(AdminReply::Sessions(sessions)) = sessions else {
+        panic!("no sessions");
+    };
+    sessions.into_iter().find(|session| session.client == name(client))
+}
 
-/// How many long lines are said.
-const LINES: usize = 300;
-
-/// Says so much that nobody who does not read can have it in his kernel's buffers.
-async fn talk(server: &TestServer) {
-    let client = server.client("talker").await;
-    let mut channel = client.shell().await;
-    let text = format!("C {}\n", "x".repeat(4000)).repeat(LINES / 10);
-    for _ in 0..10 {
-        channel.send(&text).await;
-        channel.greeted().await;
+/// Lets a frozen client be told, at its own wish, more than kernels buffer for it: until what waits
+/// for it does not get less, or its session is ended.
+async fn overwhelm(server: &TestServer, channel: &Channel) {
+    let (mut written, mut unchanged) = (0, 0);
+    while unchanged < 50 {
+        let Some(session) = session(server, "stalled").await else {
+            return;
+        };
+        unchanged = if session.waiting > 0 && session.bytes_out == written {
+            unchanged + 1
+        } else {
+            channel.send("HELP\n".repeat(20)).await;
+            0
+        };
+        written = session.bytes_out; eprintln!("{} {} {unchanged}", session.waiting, session.bytes_out);
+        tokio::task::yield_now().await;
     }
-    channel.send("C the end\n").await;
-    channel.until("C talker: the end\n").await;
 }
 
 #[tokio::test]
@@ -140,17 +149,25 @@ async fn a_client_that_does_not_read_is_cut_and_nobody_else_waits() {
     let mut stalled_channel = stalled.shell().await;
     stalled_channel.greeted().await;
     let peer = format!("peer={}", stalled.local);
-    let mut listeners = Vec::new();
-    for n in 0..LISTENERS {
-        let mut channel = server.client(&format!("listener{n}")).await.shell().await;
+    let mut others = Vec::new();
+    for n in 0..20 {
+        let mut channel = server.client(&format!("other{n}")).await.shell().await;
         channel.greeted().await;
-        listeners.push(channel);
+        others.push(channel);
     }
     freezer.freeze();
-    talk(&server).await;
-    for listener in &mut listeners {
-        let heard = listener.until("C talker: the end\n").await;
-        assert_eq!(heard.iter().filter(|byte| **byte == b'\n').count(), LINES);
+    overwhelm(&server, &stalled_channel).await;
+    for n in 0..100 {
+        others[n % 20].send(format!("C {n}\n")).await;
+        for other in &mut others {
+            other.until(format!(": {n}\n")).await;
+        }
+    }
+    eprintln!("now {:?}", session(&server, "stalled").await);
+    // More is said, until the outbox is full.
+    while session(&server, "stalled").await.is_some() {
+        others[0].send(format!("C {}\n", "x".repeat(4000))).await;
+        others[0].until("x\n").await;
     }
     // The session is ended by the hub, and the connection, which cannot be written to, by us.
     log::wait_for(&["logout", "client=stalled", "reading too slowly", &peer]).await;
@@ -167,7 +184,7 @@ async fn a_kicked_client_that_does_not_read_is_gone_all_the_same() {
     let mut channel = stalled.shell().await;
     channel.greeted().await;
     freezer.freeze();
-    talk(&server).await;
+    overwhelm(&server, &channel).await;
     server.kick("stalled", "go away").await;
     log::wait_for(&["logout", "go away", &format!("peer={}", stalled.local)]).await;
 }
@@ -224,7 +241,7 @@ async fn a_connection_that_cannot_be_written_to_is_ended_though_its_session_wait
     let mut channel = stalled.shell().await;
     channel.greeted().await;
     freezer.freeze();
-    talk(&server).await;
+    overwhelm(&server, &channel).await;
     let peer = format!("peer={}", stalled.local);
     let logged = log::wait_for(&["logout", &peer]).await;
     assert!(is_dead(&logged), "{logged}");
