@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     pub(crate) totals: Totals,
     /// The tasks of its sessions.
     pub(crate) sessions: TaskTracker,
+    /// Its channels, each until the client has closed it.
+    pub(crate) channels: TaskTracker,
     /// Where it stands; goes on only.
     pub(crate) phase: watch::Sender<Phase>,
     attempts: Mutex<Attempts>,
@@ -161,6 +163,7 @@ pub(crate) async fn serve(
         stop: stop.clone(),
         totals: Totals::new(stream.bytes()),
         sessions: TaskTracker::new(),
+        channels: TaskTracker::new(),
         phase: watch::Sender::default(),
         attempts: Mutex::default(),
         reason: Mutex::default(),
@@ -221,8 +224,12 @@ async fn see_off(connection: &Arc<Connection>, handle: &Handle, stop: &Stop) {
     if connection.phase.borrow().login().is_none() {
         return;
     }
-    // The message may not get through, and the peer may not close in answer to it.
     let grace = connection.server.settings.close_grace;
+    // A client that closes a channel has taken what came on it. OpenSSH's drops what it has not yet
+    // written, and the exit status, when it is told to disconnect before that.
+    connection.channels.close();
+    let _ = timeout(grace, connection.channels.wait()).await;
+    // The message may not get through, and the peer may not close in answer to it.
     let message = handle.disconnect(Disconnect::ByApplication, reason, String::new());
     let _ = timeout(grace, message).await;
     sleep(grace).await;

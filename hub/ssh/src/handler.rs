@@ -12,6 +12,7 @@ use russh::server::{
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Error, Pty, Sig};
 use tokio::sync::watch;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::algorithms::UnfitKey;
 use crate::auth::{Denied, Login, decide};
@@ -41,6 +42,7 @@ struct Slot {
     input: InputSender,
     kill: watch::Sender<Option<Sig>>,
     stage: Stage,
+    _open: TaskTrackerToken,
 }
 
 enum Stage {
@@ -335,6 +337,7 @@ impl SshHandler for Handler {
         let slot = Slot {
             input: sender,
             kill,
+            _open: self.connection.channels.token(),
             stage: Stage::Larval {
                 input,
                 output: ChannelOutput::new(writer, session.handle(), &self.connection, gone),

@@ -2,7 +2,7 @@
 
 use crate::FREE;
 use crate::programs::failure_of;
-use crate::support::{Hub, Process, Site};
+use crate::support::{Hub, Process, Site, new_key};
 
 const CTRL_C: &[u8] = b"\x03";
 const CTRL_D: &[u8] = b"\x04";
@@ -143,16 +143,14 @@ fn five_sessions_share_one_connection() {
 
 #[test]
 fn sftp_is_refused() {
-    let (site, hub) = hub_with(&["anna"]);
-    let public = std::fs::read_to_string(site.path("clients/anna.pub")).unwrap();
-    for line in [
-        "environment=\"CMP_CLIENT=anna\"",
-        "command=\"ruby client.rb anna\"",
-    ] {
-        std::fs::write(site.authorized_keys(), "").unwrap();
-        site.authorize(&format!("{line} {public}"));
+    let site = Site::new();
+    site.add_client("anna");
+    let public = new_key(&site.path("clients/paul"), &["-t", "ed25519"]);
+    site.authorize(&format!("command=\"ruby client.rb paul\" {public}"));
+    let hub = site.start();
+    for client in ["anna", "paul"] {
         let mut sftp = std::process::Command::new("sftp");
-        for argument in hub.ssh("anna").get_args() {
+        for argument in hub.ssh(client).get_args() {
             sftp.arg(if argument == "-p" {
                 "-P".as_ref()
             } else {
@@ -163,7 +161,7 @@ fn sftp_is_refused() {
         assert_eq!(status, 255, "{said}");
         assert!(
             said.contains("subsystem request failed on channel 0"),
-            "{said}"
+            "{client}: {said}"
         );
     }
 }

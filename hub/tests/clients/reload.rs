@@ -54,7 +54,7 @@ fn a_removed_key_ends_its_sessions_within_a_second_and_only_those() {
         terminal.stdout.text();
 
         let removed = Instant::now();
-        fs::write(site.authorized_keys(), &without_anna).unwrap();
+        site.replace(&site.authorized_keys(), &without_anna);
         let reason = "ERR * CLOSED :the key of anna is no longer authorized";
         assert_eq!(anna.stdout.text(), reason);
         assert_eq!(terminal.stdout.text(), format!("{reason}\r"));
@@ -70,7 +70,7 @@ fn a_removed_key_ends_its_sessions_within_a_second_and_only_those() {
         if fastest < PROMISED {
             break;
         }
-        fs::write(site.authorized_keys(), &all).unwrap();
+        site.replace(&site.authorized_keys(), &all);
     }
     println!("the sessions of a removed key ended after {fastest:?}");
     assert!(fastest < PROMISED, "{fastest:?}");

@@ -35,7 +35,7 @@ fn a_backup_of_a_running_hub_is_a_database_that_works() {
     fs::create_dir(site.path("data")).unwrap();
     fs::rename(&copy, site.path("data/cmp-hub.db")).unwrap();
     let hub = site.start();
-    assert_eq!(all(&hub, "writer"), [before.clone()]);
+    assert_eq!(all(&hub, "writer"), std::slice::from_ref(&before));
     let more = publish(&mut Json::login(&hub, "writer"), "more").unwrap();
     assert_eq!(all(&hub, "writer"), [before, more]);
     hub.stop();

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The environment variable that sets the seed, to repeat a run.
 const SEED: &str = "CMP_TEST_SEED";
 
-/// SplitMix64, by Sebastiano Vigna (<https://prng.di.unimi.it/splitmix64.c>).
+/// `SplitMix64`, by Sebastiano Vigna (<https://prng.di.unimi.it/splitmix64.c>).
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -161,13 +161,10 @@ impl Output {
     /// All up to `needle`, with it. Panics at the end, and when it does not come in time.
     pub(crate) fn until(&mut self, needle: impl AsRef<[u8]>) -> Vec<u8> {
         let needle = needle.as_ref();
-        match self.take_until(needle) {
-            Ok(bytes) => bytes,
-            Err(_) => {
-                let needle = String::from_utf8_lossy(needle);
-                panic!("{needle:?} did not come; {self:?}")
-            }
-        }
+        self.take_until(needle).unwrap_or_else(|_| {
+            let needle = String::from_utf8_lossy(needle);
+            panic!("{needle:?} did not come; {self:?}")
+        })
     }
 
     /// All up to the end.

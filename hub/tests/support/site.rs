@@ -67,14 +67,21 @@ impl Site {
         let mut lines = fs::read_to_string(self.authorized_keys()).unwrap();
         lines.push_str(line.trim_end());
         lines.push('\n');
-        fs::write(self.authorized_keys(), lines).unwrap();
+        self.replace(&self.authorized_keys(), &lines);
     }
 
     /// Writes the configuration. `settings` come on top of the listener's; settings of `[ssh]` are
     /// written as `ssh.key = …`, ahead of every table.
     pub(crate) fn configure(&self, settings: &str) {
         let text = format!("ssh.listen = [\"127.0.0.1:0\"]\n{settings}");
-        fs::write(self.config(), text).unwrap();
+        self.replace(&self.config(), &text);
+    }
+
+    /// Replaces a file at once, so that a hub that runs sees the old one or the new one.
+    pub(crate) fn replace(&self, path: &Path, text: &str) {
+        let fresh = self.path("fresh");
+        fs::write(&fresh, text).unwrap();
+        fs::rename(fresh, path).unwrap();
     }
 
     /// The command that starts the hub.
