@@ -145,6 +145,8 @@ pub struct Stats {
     pub stored: u64,
     /// Messages that were delivered and could not be stored.
     pub not_stored: u64,
+    /// Records of warned origins that are in memory only, because too many waited to be stored.
+    pub origins_not_stored: u64,
     /// Broadcasts refused because the store did not take them.
     pub unavailable: u64,
     /// Messages that wait to be stored now.

@@ -5,7 +5,7 @@
 //! a wrong permission at worst, never memory.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,8 +73,12 @@ struct Bucket {
 pub(crate) struct Flood {
     buckets: HashMap<ClientName, Bucket>,
     spoken: Recent<(Bytes, Bytes)>,
-    texts: Recent<Bytes>,
+    /// Texts by a keyed hash, so that long ones take no more room than short ones.
+    texts: Recent<u64>,
+    hasher: RandomState,
     origins: HashMap<Bytes, OriginRecord>,
+    /// The origins in the order in which their records began, by the moment that stands in them.
+    order: VecDeque<(u64, Bytes)>,
     bound: usize,
 }
 
@@ -82,22 +86,29 @@ pub(crate) struct Flood {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) refusal: Refusal,
-    /// The new record of the origin, where the refusal counted as a warning.
-    pub(crate) record: Option<Box<OriginRecord>>,
+    /// The records of origins that changed: one without warnings and mute is forgotten.
+    pub(crate) records: Vec<OriginRecord>,
 }
 
 impl Flood {
-    /// Starts with the records that were kept.
-    pub(crate) fn new(bound: usize, origins: Vec<OriginRecord>) -> Self {
-        let origins = origins
-            .into_iter()
-            .map(|record| (record.origin.clone(), record))
+    /// Starts with the newest of the records that were kept.
+    pub(crate) fn new(bound: usize, mut kept: Vec<OriginRecord>) -> Self {
+        kept.sort_by_key(|record| record.first_warning_ms);
+        let newest = kept.split_off(kept.len().saturating_sub(bound));
+        let order = newest
+            .iter()
+            .map(|record| (record.first_warning_ms, record.origin.clone()))
             .collect();
         Self {
             buckets: HashMap::new(),
             spoken: Recent::new(bound),
             texts: Recent::new(bound),
-            origins,
+            hasher: RandomState::new(),
+            origins: newest
+                .into_iter()
+                .map(|record| (record.origin.clone(), record))
+                .collect(),
+            order,
             bound,
         }
     }
@@ -115,20 +126,23 @@ impl Flood {
         if let Some(until) = self.muted_until(&origin, now_ms) {
             let wait = Duration::from_millis(until - now_ms);
             let reason = format!("{} is muted", show(sample.origin));
+            let refusal = refuse(ErrorCode::Muted, &reason, wait);
             return Err(Refused {
-                refusal: refuse(ErrorCode::Muted, &reason, wait),
-                record: None,
+                refusal,
+                records: Vec::new(),
             });
         }
         // A client that sends too much is not its origins' fault: no warning.
         self.refill(rules, sample.client, now)
             .map_err(|refusal| Refused {
                 refusal,
-                record: None,
+                records: Vec::new(),
             })?;
+        // What is refused below is paid for as well: repeating it is not free.
+        self.spend(sample.client);
 
         let speaker = (fold(sample.nick), origin.clone());
-        let text = fold(sample.text);
+        let text = self.hasher.hash_one(sample.text.to_ascii_lowercase());
         let refusal = if let Some(wait) = left(rules.cooldown, self.spoken.age(&speaker, now)) {
             let reason = format!(
                 "{} has just sent from {}",
@@ -143,7 +157,6 @@ impl Flood {
                 wait,
             )
         } else {
-            self.spend(sample.client);
             if !rules.cooldown.is_zero() {
                 self.spoken.note(speaker, now);
             }
@@ -152,8 +165,8 @@ impl Flood {
             }
             return Ok(());
         };
-        let record = self.warn(rules, origin, now_ms).map(Box::new);
-        Err(Refused { refusal, record })
+        let records = self.warn(rules, origin, now_ms);
+        Err(Refused { refusal, records })
     }
 
     fn muted_until(&self, origin: &[u8], now_ms: u64) -> Option<u64> {
@@ -209,20 +222,14 @@ impl Flood {
         });
     }
 
-    /// Counts a warning against an origin, and mutes it where that was one too many.
-    fn warn(&mut self, rules: &FloodRules, origin: Bytes, now_ms: u64) -> Option<OriginRecord> {
+    /// Counts a warning against an origin, and mutes it where that was one too many. Returns the
+    /// records to keep.
+    fn warn(&mut self, rules: &FloodRules, origin: Bytes, now_ms: u64) -> Vec<OriginRecord> {
         if rules.max_warnings == 0 {
-            return None;
+            return Vec::new();
         }
-        if !self.origins.contains_key(&origin) && self.origins.len() >= self.bound {
-            self.drop_oldest_origin();
-        }
-        let record = self.origins.entry(origin.clone()).or_insert(OriginRecord {
-            origin,
-            warnings: 0,
-            first_warning_ms: now_ms,
-            muted_until_ms: None,
-        });
+        let known = self.origins.get(&origin).cloned();
+        let mut record = known.unwrap_or_else(|| cleared(origin, now_ms));
         if now_ms.saturating_sub(record.first_warning_ms) > millis(rules.warning_window) {
             record.warnings = 0;
         }
@@ -234,45 +241,79 @@ impl Flood {
             record.warnings = 0;
             record.muted_until_ms = Some(now_ms.saturating_add(millis(rules.mute)));
         }
-        Some(record.clone())
+        let mut records = self.put(record.clone());
+        records.push(record);
+        records
     }
 
-    fn drop_oldest_origin(&mut self) {
-        let oldest = self
+    /// Adds or replaces a record. Past the bound the oldest goes: it is returned, cleared.
+    fn put(&mut self, record: OriginRecord) -> Vec<OriginRecord> {
+        let (began, origin) = (record.first_warning_ms, record.origin.clone());
+        let before = self.origins.insert(origin.clone(), record);
+        if before.is_none_or(|before| before.first_warning_ms != began) {
+            self.order.push_back((began, origin));
+        }
+        let mut forgotten = Vec::new();
+        // An origin that began again has a later place in the order as well, so the order is
+        // longer than the table; twice as long at most.
+        while self.origins.len() > self.bound || self.order.len() > 2 * self.bound {
+            let Some((began, origin)) = self.order.pop_front() else {
+                break;
+            };
+            let current = self
+                .origins
+                .get(&origin)
+                .map(|record| record.first_warning_ms);
+            if current == Some(began) {
+                self.origins.remove(&origin);
+                forgotten.push(cleared(origin, began));
+            }
+        }
+        forgotten
+    }
+
+    /// Forgets the origins whose warnings are older than `window` and whose mute is over. Returns
+    /// their records, cleared.
+    pub(crate) fn take_ended(&mut self, window: Duration, now_ms: u64) -> Vec<OriginRecord> {
+        let holds = |record: &OriginRecord| {
+            let warned = record.warnings > 0
+                && now_ms.saturating_sub(record.first_warning_ms) <= millis(window);
+            warned || record.muted_until_ms.is_some_and(|until| until > now_ms)
+        };
+        let ended: Vec<_> = self
             .origins
             .values()
-            .min_by_key(|record| {
-                record
-                    .muted_until_ms
-                    .unwrap_or(0)
-                    .max(record.first_warning_ms)
-            })
-            .map(|record| record.origin.clone());
-        if let Some(origin) = oldest {
-            self.origins.remove(&origin);
-        }
+            .filter(|record| !holds(record))
+            .map(|record| cleared(record.origin.clone(), record.first_warning_ms))
+            .collect();
+        self.origins.retain(|_, record| holds(record));
+        let origins = &self.origins;
+        self.order.retain(|(began, origin)| {
+            origins
+                .get(origin)
+                .is_some_and(|record| record.first_warning_ms == *began)
+        });
+        ended
     }
 
     /// Mutes an origin by hand, or lifts its mute and warnings with a duration of zero. Returns
-    /// the record to keep.
-    pub(crate) fn mute(&mut self, origin: &[u8], duration: Duration, now_ms: u64) -> OriginRecord {
+    /// the records to keep, its own last.
+    pub(crate) fn mute(
+        &mut self,
+        origin: &[u8],
+        duration: Duration,
+        now_ms: u64,
+    ) -> Vec<OriginRecord> {
         let origin = fold(origin);
-        let mut record = OriginRecord {
-            origin: origin.clone(),
-            warnings: 0,
-            first_warning_ms: now_ms,
-            muted_until_ms: None,
-        };
+        let mut record = cleared(origin.clone(), now_ms);
         if duration.is_zero() {
             self.origins.remove(&origin);
-        } else {
-            if self.origins.len() >= self.bound {
-                self.drop_oldest_origin();
-            }
-            record.muted_until_ms = Some(now_ms.saturating_add(millis(duration)));
-            self.origins.insert(origin, record.clone());
+            return vec![record];
         }
-        record
+        record.muted_until_ms = Some(now_ms.saturating_add(millis(duration)));
+        let mut records = self.put(record.clone());
+        records.push(record);
+        records
     }
 
     /// The origins with warnings or a mute that still hold, by name.
@@ -287,6 +328,16 @@ impl Flood {
             .collect();
         records.sort_by(|a, b| a.origin.cmp(&b.origin));
         records
+    }
+}
+
+/// A record that says nothing against an origin.
+fn cleared(origin: Bytes, began_ms: u64) -> OriginRecord {
+    OriginRecord {
+        origin,
+        warnings: 0,
+        first_warning_ms: began_ms,
+        muted_until_ms: None,
     }
 }
 
@@ -324,7 +375,7 @@ mod tests {
 
     fn rules() -> FloodRules {
         FloodRules {
-            burst: Some(2),
+            burst: Some(20),
             per_minute: 6,
             cooldown: Duration::from_secs(30),
             repeat_window: Duration::from_secs(300),
@@ -336,6 +387,7 @@ mod tests {
 
     struct Bench {
         flood: Flood,
+        rules: FloodRules,
         client: ClientName,
         start: Instant,
     }
@@ -344,6 +396,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 flood: Flood::new(100, Vec::new()),
+                rules: rules(),
                 client: ClientName::new("bot").unwrap(),
                 start: Instant::now(),
             }
@@ -358,7 +411,7 @@ mod tests {
             };
             let now = self.start + Duration::from_secs(at);
             self.flood
-                .check(&rules(), sample, now, 1_000_000 + at * 1000)
+                .check(&self.rules, sample, now, 1_000_000 + at * 1000)
         }
 
         fn code(&mut self, at: u64, nick: &str, origin: &str, text: &str) -> Option<ErrorCode> {
@@ -371,14 +424,15 @@ mod tests {
     #[test]
     fn a_client_gets_its_burst_and_then_its_rate() {
         let mut bench = Bench::new();
+        bench.rules.burst = Some(2);
         assert_eq!(bench.code(0, "a", "#1", "x"), None);
         assert_eq!(bench.code(0, "b", "#2", "y"), None);
         let refused = bench.send(0, "c", "#3", "z").unwrap_err();
         assert_eq!(refused.refusal.code, ErrorCode::Flood);
         assert_eq!(refused.refusal.retry_after, Some(Duration::from_secs(10)));
         assert!(refused.refusal.reason.ends_with("try again in 10 s"));
-        assert_eq!(
-            refused.record, None,
+        assert!(
+            refused.records.is_empty(),
             "a fast client is no warning for the origin"
         );
         assert_eq!(bench.code(10, "c", "#3", "z"), None);
@@ -416,9 +470,9 @@ mod tests {
         let mut bench = Bench::new();
         assert_eq!(bench.code(0, "a", "#1", "one"), None);
         let first = bench.send(1, "a", "#1", "two").unwrap_err();
-        assert_eq!(first.record.as_ref().map(|record| record.warnings), Some(1));
+        assert_eq!(first.records[0].warnings, 1);
         let second = bench.send(2, "a", "#1", "two").unwrap_err();
-        assert!(second.record.unwrap().muted_until_ms.is_some());
+        assert!(second.records[0].muted_until_ms.is_some());
         assert_eq!(bench.code(40, "b", "#1", "other"), Some(ErrorCode::Muted));
         assert_eq!(
             bench.code(40, "b", "#2", "other"),
@@ -435,11 +489,11 @@ mod tests {
     #[test]
     fn a_mute_survives_a_restart_by_its_record() {
         let mut bench = Bench::new();
-        let record = bench
+        let records = bench
             .flood
             .mute(b"#Bad", Duration::from_secs(60), 1_000_000);
         let mut restarted = Bench {
-            flood: Flood::new(100, vec![record]),
+            flood: Flood::new(100, records),
             ..Bench::new()
         };
         assert_eq!(restarted.code(0, "a", "#bad", "x"), Some(ErrorCode::Muted));
@@ -471,5 +525,42 @@ mod tests {
         }
         assert!(flood.spoken.at.len() <= 10 && flood.texts.at.len() <= 10);
         assert_eq!(flood.origins.len(), 10);
+    }
+
+    #[test]
+    fn repeating_costs_as_much_as_sending() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.code(0, "n", "#0", "same"), None);
+        let codes: Vec<_> = (0..30)
+            .map(|n| bench.code(0, "n", &format!("#o{n}"), "same"))
+            .collect();
+        assert_eq!(codes[0], Some(ErrorCode::Repeated));
+        assert_eq!(
+            codes[29],
+            Some(ErrorCode::Flood),
+            "no token is left for a refusal"
+        );
+    }
+
+    #[test]
+    fn ended_warnings_and_mutes_are_forgotten_and_the_oldest_goes_past_the_bound() {
+        let mut flood = Flood::new(2, Vec::new());
+        let minute = Duration::from_secs(60);
+        for (origin, at) in [("#1", 1_000), ("#2", 2_000), ("#3", 3_000)] {
+            let records = flood.mute(origin.as_bytes(), minute, at);
+            let forgotten: Vec<_> = records
+                .iter()
+                .filter(|r| r.muted_until_ms.is_none())
+                .collect();
+            assert_eq!(forgotten.len(), usize::from(origin == "#3"));
+        }
+        assert_eq!(flood.origins(4_000).len(), 2);
+        let ended = flood.take_ended(minute, 62_500);
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0].origin, "#2");
+        assert_eq!(flood.order.len(), 1);
+        // What was kept past the bound is not loaded.
+        let kept = (0..5).map(|n| cleared(format!("#{n}").into(), n)).collect();
+        assert!(Flood::new(2, kept).origins.contains_key(&b"#4"[..]));
     }
 }

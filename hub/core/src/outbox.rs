@@ -184,6 +184,11 @@ impl OutboxSender {
         queue.bytes > self.0.limit / 2 && !stalled
     }
 
+    /// Whether the session has been ended, by whomever.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.lock().end.is_some()
+    }
+
     /// How many bytes wait.
     pub(crate) fn waiting(&self) -> usize {
         self.0.lock().bytes

@@ -47,7 +47,7 @@ impl<S: Store> Core<S> {
             AdminRequest::Unban { id } => return self.unban(by, id, answer),
             AdminRequest::Bans => Ok(AdminReply::Bans(self.bans.in_force(now_ms()))),
             AdminRequest::Mute { origin, duration } => {
-                let record = self.flood.mute(&origin, duration, now_ms());
+                let mut records = self.flood.mute(&origin, duration, now_ms());
                 let origin = String::from_utf8_lossy(&origin).into_owned();
                 let what = if duration.is_zero() {
                     format!("unmuted {origin}")
@@ -55,7 +55,12 @@ impl<S: Store> Core<S> {
                     format!("muted {origin} for {} s", duration.as_secs())
                 };
                 tracing::info!(admin = %by, "{what}");
-                return self.store_origin(record, Some((what, answer)));
+                let own = records.pop();
+                self.keep_origins(records);
+                if let Some(record) = own {
+                    self.store_origin(record, Some((what, answer)));
+                }
+                return;
             }
             AdminRequest::Origins => Ok(AdminReply::Origins(self.flood.origins(now_ms()))),
             AdminRequest::Say { text } => {
@@ -132,13 +137,15 @@ impl<S: Store> Core<S> {
         });
     }
 
-    /// Keeps the new record of an origin that was warned.
-    pub(super) fn keep_origin(&mut self, record: OriginRecord) {
-        if let Some(until) = record.muted_until_ms.filter(|until| *until > now_ms()) {
-            let origin = String::from_utf8_lossy(&record.origin);
-            tracing::info!(%origin, until_ms = until, "muted after too many warnings");
+    /// Keeps the new records of origins.
+    pub(super) fn keep_origins(&mut self, records: Vec<OriginRecord>) {
+        for record in records {
+            if record.warnings == 0 && record.muted_until_ms.is_some_and(|until| until > now_ms()) {
+                let origin = String::from_utf8_lossy(&record.origin);
+                tracing::info!(%origin, "muted after too many warnings");
+            }
+            self.store_origin(record, None);
         }
-        self.store_origin(record, None);
     }
 
     /// Records are written one at a time, in order, so that the last one holds. The tasks that
@@ -147,7 +154,7 @@ impl<S: Store> Core<S> {
         let (store, limit) = (self.store.clone(), self.policy.limits.store_timeout);
         let turn = self.origin_turn.clone();
         let Ok(place) = self.origin_places.clone().try_acquire_owned() else {
-            tracing::warn!("too many warnings wait to be stored; one is kept in memory only");
+            self.stats.origins_not_stored += 1;
             if let Some((what, answer)) = answer {
                 let _ = answer.send(Ok(AdminReply::Done {
                     what: kept(what, false),
@@ -159,14 +166,10 @@ impl<S: Store> Core<S> {
             let _turn = turn.lock().await;
             let stored = matches!(timeout(limit, store.put_origin(&record)).await, Ok(Ok(())));
             drop(place);
-            match answer {
-                Some((what, answer)) => {
-                    let _ = answer.send(Ok(AdminReply::Done {
-                        what: kept(what, stored),
-                    }));
-                }
-                None if !stored => tracing::warn!("a warning could not be stored"),
-                None => {}
+            if let Some((what, answer)) = answer {
+                let _ = answer.send(Ok(AdminReply::Done {
+                    what: kept(what, stored),
+                }));
             }
         });
     }

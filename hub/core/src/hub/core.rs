@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cmp_protocol::ClientName;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::publish::Waiting;
 use super::requests::Requests;
@@ -28,8 +28,9 @@ const REPORTS: usize = 64;
 /// How many sessions read history from the store at once; the others wait for their turn.
 const RESUMES: usize = 4;
 
-/// How long a fast sender is held back while its readers are behind, at most, per command.
-const HOLD: Duration = Duration::from_millis(100);
+/// How long a reader that takes nothing is waited for, before it counts as stalled. Meanwhile a
+/// sender that is too fast for it is held back.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often it is checked whether readers have caught up.
 const HOLD_CHECK: Duration = Duration::from_millis(5);
@@ -72,13 +73,16 @@ pub(super) struct Core<S> {
     /// What the writer has not decided, in the order it was given.
     pub(super) waiting: VecDeque<Waiting>,
     pub(super) store_healthy: bool,
+    /// Messages that were delivered and wait for the store to come back.
+    pub(super) late: u64,
 
     pub(super) pages: mpsc::Sender<Page>,
     page_queue: mpsc::Receiver<Page>,
     pub(super) resume_turns: Arc<Semaphore>,
 
-    /// Whose turn it is to write a cursor, and to write the record of an origin.
-    pub(super) cursor_turn: Arc<Mutex<()>>,
+    /// The number of the last cursor that was given to the store.
+    pub(super) newest_ticket: u64,
+    /// Whose turn it is to write the record of an origin.
     pub(super) origin_turn: Arc<Mutex<()>>,
     /// Room for records that wait for their turn.
     pub(super) origin_places: Arc<Semaphore>,
@@ -86,7 +90,7 @@ pub(super) struct Core<S> {
     /// Json sessions that are held until their first command, and until when; in order of time.
     pub(super) fresh: VecDeque<(Instant, SessionId)>,
     /// Commands that are done, whose senders are held back for readers that are behind.
-    held: VecDeque<(Instant, Credit)>,
+    held: Vec<Credit>,
     /// When it is checked next whether readers have caught up.
     hold_check: Instant,
     pub(super) stats: Stats,
@@ -139,14 +143,15 @@ impl<S: Store> Core<S> {
             reports,
             waiting: VecDeque::new(),
             store_healthy: true,
+            late: 0,
             pages,
             page_queue,
             resume_turns: Arc::new(Semaphore::new(RESUMES)),
-            cursor_turn: Arc::default(),
+            newest_ticket: 0,
             origin_turn: Arc::default(),
             origin_places: Arc::new(Semaphore::new(ORIGIN_PLACES)),
             fresh: VecDeque::new(),
-            held: VecDeque::new(),
+            held: Vec::new(),
             hold_check: Instant::now(),
             stats: Stats::default(),
             started: Instant::now(),
@@ -207,6 +212,13 @@ impl<S: Store> Core<S> {
         match signal {
             Signal::Detach { session, reason } => self.detach(session, &reason),
             Signal::End { session, reason } => self.end_session(session, &reason),
+            Signal::Cursor {
+                session,
+                ticket,
+                event,
+            } => {
+                self.cursor_decided(session, ticket, event);
+            }
         }
     }
 
@@ -238,10 +250,9 @@ impl<S: Store> Core<S> {
 
     fn set_policy(&mut self, policy: Arc<Policy>) {
         self.policy = policy;
-        for state in self.sessions.values_mut() {
-            let (name, role) = self.policy.role_of(&state.client);
-            state.role_name = name;
-            state.role = role;
+        let ids: Vec<_> = self.sessions.keys().copied().collect();
+        for id in ids {
+            self.take_over_role(id);
         }
         self.announce.send_replace(self.policy.clone());
     }
@@ -253,43 +264,50 @@ impl<S: Store> Core<S> {
             .is_some_and(|jobs| jobs.try_send(job).is_ok())
     }
 
-    /// Keeps the sender of a command back until its readers have caught up, within bounds.
+    /// Keeps the sender of a command back until its readers have caught up. What is held is bounded
+    /// by the credit of the sessions.
     pub(super) fn hold_back(&mut self, credit: Credit) {
-        let now = Instant::now();
         if self.held.is_empty() {
-            self.hold_check = now + HOLD_CHECK;
+            self.hold_check = Instant::now() + HOLD_CHECK;
         }
-        self.held.push_back((now + HOLD, credit));
+        self.held.push(credit);
     }
 
     fn release_held(&mut self) {
-        let now = Instant::now();
-        self.hold_check = now + HOLD_CHECK;
-        let behind = self
+        self.hold_check = Instant::now() + HOLD_CHECK;
+        if !self
             .sessions
             .values()
-            .any(|state| state.outbox.pressed(HOLD));
-        if behind {
-            while self.held.front().is_some_and(|(until, _)| *until <= now) {
-                self.held.pop_front();
-            }
-        } else {
+            .any(|state| state.outbox.pressed(PATIENCE))
+        {
             self.held.clear();
         }
     }
 
+    /// Clears away what has ended by itself: idle counters, bans, warnings and mutes.
     fn sweep(&mut self) {
         let clients = &self.clients;
         self.flood
             .forget_idle(|client| clients.contains_key(client), Instant::now());
-        for id in self.bans.take_ended(now_ms()) {
-            let store = self.store.clone();
-            tokio::spawn(async move {
-                if let Err(error) = store.remove_ban(id).await {
-                    tracing::warn!(ban = id.0, %error, "an ended ban could not be removed");
+        let longest = self
+            .policy
+            .roles
+            .values()
+            .map(|role| role.flood.warning_window)
+            .max();
+        let origins = self.flood.take_ended(longest.unwrap_or_default(), now_ms());
+        self.keep_origins(origins);
+        let bans = self.bans.take_ended(now_ms());
+        let (store, limit) = (self.store.clone(), self.policy.limits.store_timeout);
+        tokio::spawn(async move {
+            for id in bans {
+                if !matches!(timeout(limit, store.remove_ban(id)).await, Ok(Ok(()))) {
+                    // It is removed at the next start, when it has ended as well.
+                    tracing::warn!("ended bans could not be removed");
+                    return;
                 }
-            });
-        }
+            }
+        });
     }
 
     /// Ends every session, lets the writer store what it has, and tells who waits.

@@ -13,7 +13,7 @@ mod submit;
 
 use std::sync::Arc;
 
-use cmp_protocol::{ClientName, Refusal, Submission};
+use cmp_protocol::{ClientName, Event, Refusal, Submission};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -62,6 +62,12 @@ pub(crate) enum Input {
 pub(crate) enum Signal {
     /// Once per session.
     Detach { session: SessionId, reason: String },
+    /// Once per command in flight.
+    Cursor {
+        session: SessionId,
+        ticket: u64,
+        event: Event,
+    },
     /// Once per session.
     End { session: SessionId, reason: String },
 }

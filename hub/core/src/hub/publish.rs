@@ -16,7 +16,7 @@ use crate::bans::Subject;
 use crate::flood::Sample;
 use crate::outbox::Pushed;
 use crate::policy::StoreWhen;
-use crate::session::{Credit, SessionId};
+use crate::session::SessionId;
 use crate::store::{Position, Store, StoreError, Stored};
 use crate::writer::{WriteJob, Written};
 
@@ -109,12 +109,7 @@ impl<S: Store> Core<S> {
     }
 
     /// Accepts a chat line or a relayed line: delivered at once.
-    pub(super) fn publish(
-        &mut self,
-        id: SessionId,
-        command: Command,
-        credit: Credit,
-    ) -> Result<Done, Refusal> {
+    pub(super) fn publish(&mut self, id: SessionId, command: Command) -> Result<Done, Refusal> {
         self.screen(id, &command)?;
         let when = self
             .policy
@@ -137,10 +132,8 @@ impl<S: Store> Core<S> {
         let done = Done {
             command: verb,
             message: Some(message.id),
+            readers_behind: self.deliver(&message, &recipients, Some(id)),
         };
-        if self.deliver(&message, &recipients, Some(id)) {
-            self.hold_back(credit);
-        }
         self.store_after(message, when);
         Ok(done)
     }
@@ -197,9 +190,7 @@ impl<S: Store> Core<S> {
             .flood
             .check(&state.role.flood, sample, Instant::now(), wall);
         checked.map_err(|refused| {
-            if let Some(record) = refused.record {
-                self.keep_origin(*record);
-            }
+            self.keep_origins(refused.records);
             refused.refusal
         })
     }
@@ -321,8 +312,14 @@ impl<S: Store> Core<S> {
                 self.stats.stored += stored;
                 self.on_batch(up_to_seq, outcome.err().as_ref());
             }
-            Written::Late { stored } => self.stats.stored += stored,
-            Written::Lost { messages } => self.stats.not_stored += messages,
+            Written::Late { stored } => {
+                self.stats.stored += stored;
+                self.late = self.late.saturating_sub(stored);
+            }
+            Written::Lost { messages } => {
+                self.stats.not_stored += messages;
+                self.late = self.late.saturating_sub(messages);
+            }
             Written::Health { healthy } => self.store_healthy = healthy,
         }
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::submit::Done;
+use crate::outbox::Pushed;
 use crate::session::SessionId;
 use crate::store::Store;
 
@@ -201,9 +202,10 @@ impl<S: Store> Core<S> {
             params,
         };
         let shared = Self::shared(event);
+        let mut readers_behind = false;
         for session in providers.values() {
             if let Some(state) = self.sessions.get_mut(session) {
-                state.push(&shared, &mut self.stats);
+                readers_behind |= state.push(&shared, &mut self.stats) == Pushed::Pressed;
             }
         }
         let deadline = Instant::now() + self.policy.limits.request_timeout;
@@ -223,7 +225,10 @@ impl<S: Store> Core<S> {
             state.open_requests += 1;
         }
         self.stats.requests += 1;
-        Ok(Done::named("REQ"))
+        Ok(Done {
+            readers_behind,
+            ..Done::named("REQ")
+        })
     }
 
     /// The request that a provider answers, if it is one that it was asked and has not finished.
@@ -258,15 +263,20 @@ impl<S: Store> Core<S> {
     ) -> Result<Done, Refusal> {
         let key = (client.clone(), id.clone());
         let (asker, provider) = self.answered(provider, "REP", &key)?;
-        self.tell(
-            asker,
-            Event::Reply {
-                provider,
-                id: id.clone(),
-                text,
-            },
-        );
-        Ok(Done::named("REP"))
+        let event = Self::shared(Event::Reply {
+            provider,
+            id: id.clone(),
+            text,
+        });
+        let pushed = self
+            .sessions
+            .get_mut(&asker)
+            .map(|state| state.push(&event, &mut self.stats));
+        let readers_behind = pushed == Some(Pushed::Pressed);
+        Ok(Done {
+            readers_behind,
+            ..Done::named("REP")
+        })
     }
 
     /// A provider has answered all.

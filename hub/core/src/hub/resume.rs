@@ -206,6 +206,10 @@ impl<S: Store> Core<S> {
         let Some(state) = self.sessions.get_mut(&id) else {
             return Ok(());
         };
+        if self.late > 0 {
+            let reason = "messages wait to be stored, and history is not complete; try again";
+            return Err(Refusal::new("RESUME", ErrorCode::Unavailable, reason));
+        }
         let (seen, held) = match &mut state.resume {
             Resume::Fresh(held) => (Vec::new(), std::mem::take(held)),
             Resume::Possible { seen } => (std::mem::take(seen), Held::default()),
@@ -425,6 +429,10 @@ impl<S: Store> Reader<S> {
                 self.send(from, Ok(piece), last).await;
                 from = end;
                 self.outbox.room().await;
+                // Nobody is left to read for.
+                if self.outbox.has_ended() {
+                    return;
+                }
             }
             if last {
                 return;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cmp_protocol::{
-    ClientName, CommandName, Envelope, ErrorCode, Event, Form, Greeting, Refusal, RoleName, Topic,
+    ClientName, Command, CommandName, Envelope, ErrorCode, Event, Form, Greeting, Refusal,
+    RoleName, Topic,
 };
 use tokio::time::Instant;
 
@@ -154,6 +155,34 @@ impl<S: Store> Core<S> {
             echo,
             traffic,
         })
+    }
+
+    /// Gives a session the role that its client has now, and takes away what that does not permit.
+    pub(super) fn take_over_role(&mut self, id: SessionId) {
+        let policy = self.policy.clone();
+        let Some(state) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        (state.role_name, state.role) = policy.role_of(&state.client);
+        let (name, role, json) = (state.role_name.clone(), state.role.clone(), state.json());
+        state.topics.retain(|topic| {
+            let command = Command::Subscribe {
+                topic: topic.clone(),
+            };
+            policy.permit(&name, &role, json, &command).is_ok()
+        });
+        let provided: Vec<_> = state.provides.keys().cloned().collect();
+        for command in provided {
+            let help = Bytes::new();
+            let provide = Command::Provide {
+                command: command.clone(),
+                help,
+            };
+            if policy.permit(&name, &role, json, &provide).is_err() {
+                // An error means that it is not provided, which is what is wanted.
+                let _ = self.withdraw(id, &command);
+            }
+        }
     }
 
     /// The client will send no more: when all it sent is done and answered, its output ends.

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use cmp_protocol::{
-    Command, ErrorCode, Event, HelpEntry, Presence, Refusal, Submission, Tag, Topic, Verb,
+    Command, ErrorCode, Event, HelpEntry, MessageId, Presence, Refusal, Submission, Tag, Topic,
+    Verb,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+use super::Signal;
 use super::core::Core;
 use super::sessions::SessionState;
-use crate::outbox::End;
 use crate::session::{Credit, SessionId};
 use crate::store::Store;
 
@@ -25,6 +26,8 @@ pub(super) enum Slot {
         tag: Option<Tag>,
         credit: Credit,
     },
+    /// A cursor that is being stored, by its ticket.
+    Cursor { ticket: u64, _credit: Credit },
     /// An answer that is ready and waits for those in front of it.
     Answer(Event),
     /// Behind others.
@@ -62,7 +65,7 @@ impl<S: Store> Core<S> {
         let pipelined = !state
             .slots
             .iter()
-            .any(|slot| matches!(slot, Slot::Waiting { .. }));
+            .any(|slot| matches!(slot, Slot::Waiting { .. } | Slot::Cursor { .. }));
         let slot = if pipelined && is_broadcast(&submission) {
             self.begin(id, submission, credit)
         } else {
@@ -112,6 +115,8 @@ impl<S: Store> Core<S> {
         {
             match slot {
                 Slot::Answer(event) => self.tell(id, event),
+                // It was sent behind a PART, or the hub has ended the session since.
+                Slot::Waiting { .. } if self.has_ended(id) => {}
                 Slot::Waiting { submission, credit } if is_broadcast(&submission) => {
                     match self.begin(id, submission, credit) {
                         Slot::Answer(event) => self.tell(id, event),
@@ -123,13 +128,17 @@ impl<S: Store> Core<S> {
                     }
                 }
                 Slot::Waiting { submission, credit } => self.execute(id, submission, credit),
-                commit @ Slot::Commit { .. } => {
-                    self.put_back(id, commit);
+                under_way @ (Slot::Commit { .. } | Slot::Cursor { .. }) => {
+                    self.put_back(id, under_way);
                     return;
                 }
             }
         }
         self.finish_if_done(id);
+    }
+
+    fn has_ended(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_none_or(|state| state.ended)
     }
 
     fn put_back(&mut self, id: SessionId, slot: Slot) {
@@ -210,14 +219,26 @@ impl<S: Store> Core<S> {
             }
         };
         let done = match command {
+            Command::Resume { since } => {
+                if let Err(refusal) = self.resume(id, since, tag.clone(), credit) {
+                    let event = self.refused(refusal, tag);
+                    self.tell(id, event);
+                }
+                return;
+            }
+            Command::Cursor { id: message } => {
+                self.set_cursor(id, message, tag, credit);
+                return;
+            }
             Command::Chat { .. } | Command::Relay { .. } | Command::Broadcast { .. } => {
-                self.publish(id, command, credit)
+                self.publish(id, command)
             }
             Command::Part => {
+                // As at the end of input: what was sent is answered, and nothing more is taken.
                 if let Some(state) = self.sessions.get_mut(&id) {
                     state.ended = true;
-                    state.outbox.end(End::Finished);
                 }
+                self.finish_input(id);
                 return;
             }
             Command::Ping { text } => {
@@ -261,17 +282,14 @@ impl<S: Store> Core<S> {
                 self.subscribe(id, topic, false);
                 Ok(Done::named("UNSUB"))
             }
-            Command::Resume { since } => match self.resume(id, since, tag.clone(), credit) {
-                Ok(()) => return,
-                Err(refusal) => Err(refusal),
-            },
-            Command::Cursor { id: message } => {
-                self.set_cursor(id, message, tag, credit);
-                return;
-            }
         };
         match done {
-            Ok(done) => self.acknowledge(id, done, tag),
+            Ok(done) => {
+                if done.readers_behind {
+                    self.hold_back(credit);
+                }
+                self.acknowledge(id, done, tag);
+            }
             Err(refusal) => {
                 let event = self.refused(refusal, tag);
                 self.tell(id, event);
@@ -361,31 +379,26 @@ impl<S: Store> Core<S> {
         }
     }
 
-    fn set_cursor(
-        &mut self,
-        id: SessionId,
-        message: cmp_protocol::MessageId,
-        tag: Option<Tag>,
-        credit: Credit,
-    ) {
-        let Some(state) = self.sessions.get(&id) else {
+    /// Begins to store a cursor; what follows it waits for its answer.
+    fn set_cursor(&mut self, id: SessionId, message: MessageId, tag: Option<Tag>, credit: Credit) {
+        let Some(state) = self.sessions.get_mut(&id) else {
             return;
         };
-        let (client, outbox, store) = (
-            state.client.clone(),
-            state.outbox.clone(),
-            self.store.clone(),
-        );
+        self.newest_ticket += 1;
+        let ticket = self.newest_ticket;
+        state.slots.push_front(Slot::Cursor {
+            ticket,
+            _credit: credit,
+        });
+        let (client, store) = (state.client.clone(), self.store.clone());
         let limit = self.policy.limits.store_timeout;
-        let turn = self.cursor_turn.clone();
+        let signals = self.signals.clone();
         tokio::spawn(async move {
-            // One at a time and first come, first served: a later cursor is never overwritten by
-            // an earlier one. The wait is bounded by the credit that the command holds.
-            let _turn = turn.lock().await;
-            let done = tokio::time::timeout(limit, store.put_cursor(&client, message)).await;
-            let event = if let Ok(Ok(())) = done {
+            let stored = timeout(limit, store.put_cursor(&client, message)).await;
+            let event = if let Ok(Ok(())) = stored {
+                let command = name("CURSOR");
                 Event::Ok {
-                    command: name("CURSOR"),
+                    command,
                     id: Some(message),
                     tag,
                 }
@@ -394,9 +407,27 @@ impl<S: Store> Core<S> {
                 let refusal = Refusal::new("CURSOR", ErrorCode::Unavailable, reason);
                 Event::Refused { refusal, tag }
             };
-            outbox.push_event(event);
-            drop(credit);
+            // An error means that the hub has ended.
+            let _ = signals.send(Signal::Cursor {
+                session: id,
+                ticket,
+                event,
+            });
         });
+    }
+
+    /// A cursor is stored, or could not be: answers it and goes on with what is behind.
+    pub(super) fn cursor_decided(&mut self, id: SessionId, ticket: u64, event: Event) {
+        let Some(state) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        match state.slots.pop_front() {
+            Some(Slot::Cursor { ticket: front, .. }) if front == ticket => self.tell(id, event),
+            // Nothing is begun behind a cursor, so it is always in front.
+            Some(other) => state.slots.push_front(other),
+            None => {}
+        }
+        self.go_on(id);
     }
 }
 
@@ -404,7 +435,9 @@ impl<S: Store> Core<S> {
 pub(super) struct Done {
     pub(super) command: Verb,
     /// The id of the message that it became.
-    pub(super) message: Option<cmp_protocol::MessageId>,
+    pub(super) message: Option<MessageId>,
+    /// Whether its sender is to go slower.
+    pub(super) readers_behind: bool,
 }
 
 impl Done {
@@ -412,6 +445,7 @@ impl Done {
         Self {
             command: name(command),
             message: None,
+            readers_behind: false,
         }
     }
 }
