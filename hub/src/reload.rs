@@ -56,52 +56,61 @@ impl Reload {
 
     /// Reads everything again. Says what was done; or what is wrong, and nothing has changed.
     pub(crate) async fn now(&self) -> Result<String, String> {
-        let done = self.configuration().await?;
-        let keys = self.keys().await?;
-        Ok(format!("{done}; {keys}"))
+        let mut config = self.0.config.lock().await;
+        let new = match &self.0.file {
+            Some(file) => Config::load(file).map_err(|errors| format!("{errors:#}"))?,
+            None => config.clone(),
+        };
+        let keys = load_keys(&self.0.authorized_keys, &new.naming)
+            .map_err(|error| format!("{error:#}"))?;
+        self.apply(&config, &new).await?;
+        *config = new;
+        Ok(format!("configuration read; {}", self.admit(keys)))
     }
 
-    async fn configuration(&self) -> Result<String, String> {
-        let Some(file) = &self.0.file else {
-            return Ok("there is no configuration file".to_owned());
-        };
-        let new = Config::load(file)
-            .map_err(|errors| format!("the configuration stays as it was: {errors:#}"))?;
-        let mut config = self.0.config.lock().await;
-        let late = config.needs_restart(&new);
+    async fn apply(&self, old: &Config, new: &Config) -> Result<(), String> {
+        let late = old.needs_restart(new);
         if !late.is_empty() {
             let settings = late.join(", ");
             tracing::warn!(settings, "changed, and will hold after a restart");
         }
-        if config.log.filter != new.log.filter {
+        if old.log.filter != new.log.filter {
             self.0.log_level.set(&new.log.filter)?;
+        }
+        if let (Some(settings), Some(control)) = (&self.0.control, &new.control) {
+            settings.send_replace(Arc::new(control.settings.clone()));
         }
         let ended = |_| "the hub is shutting down".to_owned();
         self.0
             .hub
             .set_policy(new.policy.clone())
             .await
-            .map_err(ended)?;
-        if let (Some(settings), Some(control)) = (&self.0.control, &new.control) {
-            settings.send_replace(Arc::new(control.settings.clone()));
-        }
-        *config = new;
-        Ok("configuration read".to_owned())
+            .map_err(ended)
     }
 
+    /// Reads the keys again; those that were there stay when the file is wrong.
     async fn keys(&self) -> Result<String, String> {
         let config = self.0.config.lock().await;
         let keys = load_keys(&self.0.authorized_keys, &config.naming)
-            .map_err(|error| format!("the keys stay as they were: {error:#}"))?;
+            .map_err(|error| format!("{error:#}"))?;
+        Ok(self.admit(keys))
+    }
+
+    fn admit(&self, keys: AuthorizedKeys) -> String {
         let what = format!("{} keys may log in", keys.entries().len());
         self.0.keys.send_replace(Arc::new(keys));
-        Ok(what)
+        what
     }
 
     /// Looks at the files until the hub stops, and reads again what has changed.
-    pub(crate) async fn watch(self, stop: CancellationToken) {
-        let mut keys = Watched::new(&self.0.authorized_keys);
-        let mut file = self.0.file.as_deref().map(Watched::new);
+    ///
+    /// `keys` and `file` were looked at before the files were read for the first time.
+    pub(crate) async fn watch(
+        self,
+        mut keys: Watched,
+        mut file: Option<Watched>,
+        stop: CancellationToken,
+    ) {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -127,7 +136,7 @@ impl Reload {
 fn report(what: &str, outcome: Result<String, String>) {
     match outcome {
         Ok(done) => tracing::info!(what, "reloaded: {done}"),
-        Err(error) => tracing::error!(what, "not reloaded: {error}"),
+        Err(error) => tracing::error!(what, "not reloaded, all stays as it was: {error}"),
     }
 }
 

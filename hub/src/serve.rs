@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use cmp_core::Hub;
 use cmp_ssh::limits::ConnectionLimits;
-use cmp_ssh::{HostKeys, Server, Stop};
+use cmp_ssh::{Counters, HostKeys, Server, Stop};
 use cmp_store::Database;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,24 +20,30 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::Admin;
 use crate::config::Config;
+use crate::files::Watched;
 use crate::reload::{Reload, load_keys};
 use crate::signals::{Asked, Signals};
 use crate::{control, first_start, logging};
 
 /// Runs the hub until a signal ends it.
 pub(crate) fn run(file: Option<&Path>) -> anyhow::Result<()> {
+    let watched_file = file.map(Watched::new);
     let config = Config::load_or_default(file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the threads of the hub can't be started")?;
-    let outcome = runtime.block_on(serve(file, config));
+    let outcome = runtime.block_on(serve(file, watched_file, config));
     // What still blocks, as a name that is looked up, is not waited for.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
+async fn serve(
+    file: Option<&Path>,
+    watched_file: Option<Watched>,
+    config: Config,
+) -> anyhow::Result<()> {
     let log_level = logging::start(&config.log.filter, config.log.format)?;
     let mut signals = Signals::listen()?;
 
@@ -45,6 +51,7 @@ async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
     if file.is_none() {
         first_start::make_first_client(&config.paths.keys, &config.paths.authorized_keys)?;
     }
+    let watched_keys = Watched::new(&config.paths.authorized_keys);
     let keys = load_keys(&config.paths.authorized_keys, &config.naming)?;
     // Ports come before the database: a second start by mistake fails without touching it.
     let listeners = bind(&config.ssh.listen).await?;
@@ -75,25 +82,33 @@ async fn serve(file: Option<&Path>, config: Config) -> anyhow::Result<()> {
         control_settings,
         log_level.clone(),
     );
+    let limits = Arc::new(ConnectionLimits::new(config.ssh.limits.clone()));
+    let counters = Arc::<Counters>::default();
     let server = Server {
         settings: config.ssh.connection.clone(),
         host_keys: host_keys.clone(),
-        limits: Arc::new(ConnectionLimits::new(config.ssh.limits.clone())),
+        limits: limits.clone(),
         keys: keys_watch,
         hub: hub.clone(),
         services: Arc::new(Admin {
+            limits,
+            counters: counters.clone(),
             hub: hub.clone(),
             reload: reload.clone(),
             log_level,
         }),
-        counters: Arc::default(),
+        counters,
     };
     let mut addresses = Vec::new();
     for listener in listeners {
         addresses.push(listener.local_addr().context("a listener has no address")?);
         tasks.spawn(cmp_ssh::run(listener, server.clone(), stop.clone()));
     }
-    tasks.spawn(reload.clone().watch(stop.shutdown.clone()));
+    tasks.spawn(
+        reload
+            .clone()
+            .watch(watched_keys, watched_file, stop.shutdown.clone()),
+    );
     announce(&config, &host_keys, &addresses)?;
 
     while signals.next().await == Asked::Reload {
@@ -143,9 +158,15 @@ fn announce(config: &Config, host_keys: &HostKeys, addresses: &[SocketAddr]) -> 
     for fingerprint in host_keys.fingerprints() {
         text.push_str(&format!("host key {fingerprint}\n"));
     }
-    if let Some(address) = addresses.first()
-        && let Some(command) = first_start::login_command(&config.paths.keys, host_keys, *address)?
-    {
+    let command = addresses.first().map_or(Ok(None), |address| {
+        first_start::login_command(&config.paths.keys, host_keys, *address)
+    });
+    // The keys folder may be read-only once everything in it is made.
+    let command = command.unwrap_or_else(|error| {
+        tracing::warn!("{error:#}");
+        None
+    });
+    if let Some(command) = command {
         text.push_str(&format!(
             "log in, from as many terminals as you like, with:\n{command}\n"
         ));

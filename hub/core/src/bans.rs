@@ -75,7 +75,13 @@ impl Bans {
                 RegexBuilder::new(pattern)
                     .size_limit(MAX_PATTERN)
                     .build()
-                    .map_err(|error| format!("the pattern is not valid: {error}"))?,
+                    .map_err(|error| {
+                        // The message draws a picture first; its last line says what is wrong.
+                        let text = error.to_string();
+                        let cause = text.lines().last().unwrap_or_default();
+                        let cause = cause.strip_prefix("error: ").unwrap_or(cause);
+                        format!("the pattern is not valid: {cause}")
+                    })?,
             ),
         };
         self.bans.insert(ban.id, (ban, matcher));

@@ -4,9 +4,12 @@ mod args;
 mod table;
 mod view;
 
+use std::sync::Arc;
+
 use cmp_core::{AdminReply, AdminRequest, Hub};
 use cmp_protocol::ClientName;
-use cmp_ssh::{AdminFuture, AdminOutput, Services};
+use cmp_ssh::limits::ConnectionLimits;
+use cmp_ssh::{AdminFuture, AdminOutput, Counters, Services};
 
 use crate::admin::args::{AdminCli, Task};
 use crate::logging::LogLevel;
@@ -17,6 +20,8 @@ pub(crate) struct Admin {
     pub(crate) hub: Hub,
     pub(crate) reload: Reload,
     pub(crate) log_level: LogLevel,
+    pub(crate) limits: Arc<ConnectionLimits>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Services for Admin {
@@ -57,7 +62,24 @@ impl Admin {
             }
             Task::Hub(request) => self.ask(client, request).await?,
         };
-        Ok(view::show(&reply, json))
+        Ok(view::show(&reply, &self.listener_counts(), json))
+    }
+
+    /// What the listener counted, by the names under which it is shown.
+    fn listener_counts(&self) -> Vec<(String, u64)> {
+        let counts = self.counters.get();
+        let mut fields = vec![
+            ("connections".to_owned(), self.limits.connections() as u64),
+            (
+                "connections_not_logged_in".to_owned(),
+                self.limits.unauthenticated() as u64,
+            ),
+            ("connections_accepted".to_owned(), counts.accepted),
+            ("logins".to_owned(), counts.logins),
+        ];
+        let refusals = self.limits.refusals().counters().snapshot();
+        fields.extend(refusals.map(|(kind, count)| (format!("refused_{}", kind.as_str()), count)));
+        fields
     }
 
     async fn ask(&self, client: &ClientName, request: AdminRequest) -> Result<AdminReply, String> {

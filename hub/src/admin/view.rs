@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use super::table::{duration, table};
 
-/// A reply as text, lines ended by LF.
-pub(super) fn show(reply: &AdminReply, json: bool) -> String {
+/// A reply as text, lines ended by LF. The counters of the listener are shown with the others.
+pub(super) fn show(reply: &AdminReply, listener: &[(String, u64)], json: bool) -> String {
     if json {
-        format!("{}\n", as_json(reply))
+        format!("{}\n", as_json(reply, listener))
     } else {
-        as_text(reply)
+        as_text(reply, listener)
     }
 }
 
-fn as_text(reply: &AdminReply) -> String {
+fn as_text(reply: &AdminReply, listener: &[(String, u64)]) -> String {
     match reply {
         AdminReply::Done { what } => format!("{what}\n"),
         AdminReply::Sessions(sessions) => {
@@ -49,7 +49,7 @@ fn as_text(reply: &AdminReply) -> String {
             )
         }
         AdminReply::Stats(stats) => {
-            let rows: Vec<_> = stats_fields(stats)
+            let rows: Vec<_> = stats_fields(stats, listener)
                 .into_iter()
                 .map(|(name, value)| {
                     let value = match (name, &value) {
@@ -66,14 +66,14 @@ fn as_text(reply: &AdminReply) -> String {
     }
 }
 
-fn as_json(reply: &AdminReply) -> Value {
+fn as_json(reply: &AdminReply, listener: &[(String, u64)]) -> Value {
     match reply {
         AdminReply::Done { what } => json!({ "done": what }),
         AdminReply::Sessions(sessions) => sessions.iter().map(session_json).collect(),
         AdminReply::Bans(bans) => bans.iter().map(ban_json).collect(),
         AdminReply::Origins(origins) => origins.iter().map(origin_json).collect(),
         AdminReply::Stats(stats) => {
-            let fields = stats_fields(stats);
+            let fields = stats_fields(stats, listener);
             Value::Object(fields.into_iter().map(|(n, v)| (n.to_owned(), v)).collect())
         }
     }
@@ -170,8 +170,8 @@ fn origin_json(origin: &OriginRecord) -> Value {
     })
 }
 
-fn stats_fields(stats: &Stats) -> Vec<(&'static str, Value)> {
-    vec![
+fn stats_fields<'a>(stats: &Stats, listener: &'a [(String, u64)]) -> Vec<(&'a str, Value)> {
+    let mut fields: Vec<(&str, Value)> = vec![
         ("uptime_s", stats.uptime.as_secs().into()),
         ("sessions", stats.sessions.into()),
         ("clients", stats.clients.into()),
@@ -189,7 +189,14 @@ fn stats_fields(stats: &Stats) -> Vec<(&'static str, Value)> {
         ("unavailable", stats.unavailable.into()),
         ("store_queue", stats.store_queue.into()),
         ("store_healthy", stats.store_healthy.into()),
-    ]
+        ("origins_not_stored", stats.origins_not_stored.into()),
+    ];
+    fields.extend(
+        listener
+            .iter()
+            .map(|(name, count)| (name.as_str(), (*count).into())),
+    );
+    fields
 }
 
 /// Seconds from now until a moment in milliseconds since 1970-01-01T00:00Z; 0 when it has passed.

@@ -223,7 +223,7 @@ fn read(mut file: Section<'_, '_>, base: &Path) -> Option<Config> {
     Some(Config {
         policy: policy?,
         ssh,
-        naming: naming?,
+        naming: naming?.reserving(control.as_ref().map(|control| control.client.clone())),
         store,
         control,
         log,

@@ -91,7 +91,7 @@ pub(crate) enum UnfitKey {
     /// RSA with SHA-1.
     #[error(
         "client offers ssh-rsa (SHA-1) signatures only, as libssh2 before 1.11 does; give it an \
-         ECDSA or ed25519 key, or enable the legacy listener"
+         ECDSA or ed25519 key"
     )]
     Sha1Signature,
     /// An RSA key that is too short.
@@ -184,10 +184,7 @@ pub(crate) fn explain_no_common(kind: &AlgorithmKind, theirs: &[String]) -> Stri
         offered.truncate(MAX_OFFERED);
         offered.push('…');
     }
-    format!(
-        "no {what} in common: client offers only {offered}; give it a newer SSH library, or enable \
-         the legacy listener"
-    )
+    format!("no {what} in common: client offers only {offered}; give it a newer SSH library")
 }
 
 /// As much of a client's list as is worth a log line.

@@ -372,7 +372,8 @@ impl SshHandler for Handler {
             slot.input.push(data);
             if matches!(slot.stage, Stage::Larval { .. }) && slot.input.is_full() {
                 // The message that would start a session is not read any more.
-                self.connection.ends_because("sent too much before it started a session");
+                self.connection
+                    .ends_because("sent too much before it started a session");
                 self.connection.cut.cancel();
             }
         }

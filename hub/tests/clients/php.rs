@@ -105,7 +105,7 @@ fn an_rsa_key_that_signs_by_sha1_is_refused_and_the_log_says_what_helps() {
     assert_eq!(portal.wait().code(), Some(255));
     portal.stderr.text_with("no login");
     let reason = "client offers ssh-rsa (SHA-1) signatures only, as libssh2 before 1.11 does; \
-                  give it an ECDSA or ed25519 key, or enable the legacy listener";
+                  give it an ECDSA or ed25519 key";
     hub.process.stderr.text_with(reason);
 
     // The same key is good: OpenSSH signs with it by SHA-2.

@@ -337,7 +337,10 @@ impl<S: Store> Core<S> {
             else {
                 return;
             };
-            let Some(session) = undelivered else { continue };
+            let Some(session) = undelivered else {
+                self.late += u64::from(error.is_some());
+                continue;
+            };
             let Stored { position, message } = stored;
             if let Some(error) = error {
                 self.stats.unavailable += 1;

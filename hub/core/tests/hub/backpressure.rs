@@ -168,3 +168,46 @@ fn submission(command: Command) -> Submission {
         command: Ok(command),
     }
 }
+
+#[tokio::test]
+async fn a_provider_that_answers_too_fast_waits_for_its_asker() {
+    let mut policy = policy();
+    policy.limits.outbox_bytes = 64 * 1024;
+    let hub = TestHub::start(policy).await;
+    let (mut asker, mut provider) = (hub.central("asker").await, hub.central("p").await);
+    provider.send(crate::support::provide("X")).await;
+    provider.nothing_waits().await;
+    asker
+        .send(crate::support::request("1", "X", cmp_protocol::Target::Any))
+        .await;
+    assert!(matches!(provider.next().await, Event::Request { .. }));
+    let answers = tokio::spawn(async move {
+        let (client, id) = (name("asker"), crate::support::request_id("1"));
+        for n in 0..1000 {
+            let text = bytes(&format!("{n} {}", "x".repeat(1000)));
+            provider
+                .send(Command::Reply {
+                    client: client.clone(),
+                    id: id.clone(),
+                    text,
+                })
+                .await;
+        }
+        provider.send(Command::End { client, id }).await;
+        provider
+    });
+    // It takes what waits only when half of its outbox is full: without backpressure it is ended.
+    let mut taken = 0;
+    loop {
+        match asker.next().await {
+            Event::Reply { .. } => taken += 1,
+            Event::End { .. } => break,
+            other => panic!("unexpected {other:?}"),
+        }
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(taken, 1000);
+    drop(answers.await.unwrap());
+}

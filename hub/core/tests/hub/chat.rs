@@ -349,3 +349,90 @@ async fn a_shutdown_finishes_what_was_taken_and_tells_the_sessions() {
             .is_err()
     );
 }
+
+#[tokio::test]
+async fn nothing_behind_a_part_is_done_though_it_waited_in_line() {
+    let hub = TestHub::start(policy()).await;
+    let (mut a, mut b) = (hub.central("a").await, hub.central("b").await);
+    let held = hub.store.hold_appends().await;
+    a.send(broadcast("n", "stored")).await;
+    a.send(Command::Part).await;
+    a.send(chat("ghost")).await;
+    drop(held);
+    a.acknowledged().await;
+    assert_eq!(a.end().await, End::Finished);
+    assert_eq!(b.text().await, "stored");
+    b.nothing_waits().await;
+}
+
+#[tokio::test]
+async fn part_waits_for_what_was_asked() {
+    let hub = TestHub::start(policy()).await;
+    let (mut asker, mut provider) = (hub.json("asker").await, hub.central("p").await);
+    provider.send(crate::support::provide("X")).await;
+    provider.nothing_waits().await;
+    let id = cmp_protocol::MessageId::generate();
+    asker.send(Command::Cursor { id }).await;
+    asker
+        .send(crate::support::resume(cmp_protocol::Since::Last(5)))
+        .await;
+    asker
+        .send(crate::support::request("1", "X", cmp_protocol::Target::Any))
+        .await;
+    asker.send(Command::Part).await;
+    assert!(matches!(provider.next().await, Event::Request { .. }));
+    let (client, request) = (name("asker"), crate::support::request_id("1"));
+    provider
+        .send(Command::End {
+            client,
+            id: request,
+        })
+        .await;
+    let mut seen = Vec::new();
+    while let Some(event) = asker.next_or_end().await {
+        seen.push(match event {
+            Event::Ok { command, .. } => command.to_string(),
+            Event::Resumed { .. } => "resumed".into(),
+            Event::End { .. } => "end".into(),
+            other => panic!("unexpected {other:?}"),
+        });
+    }
+    assert_eq!(
+        seen[0], "CURSOR",
+        "answers come in the order of the commands"
+    );
+    for answer in ["resumed", "REQ", "end"] {
+        assert!(
+            seen.iter().any(|s| s == answer),
+            "{answer} is missing in {seen:?}"
+        );
+    }
+    assert_eq!(asker.end().await, End::Finished);
+}
+
+#[tokio::test]
+async fn a_new_policy_takes_back_what_a_session_had() {
+    let hub = TestHub::start(policy()).await;
+    let (mut a, mut b) = (hub.central("a").await, hub.central("b").await);
+    a.send(Command::Subscribe {
+        topic: Topic::presence(),
+    })
+    .await;
+    a.send(crate::support::provide("X")).await;
+    a.nothing_waits().await;
+    let mut stricter = policy();
+    let commands = Allowed::Only(["REQ".to_owned()].into());
+    stricter.roles.insert(
+        role("bot"),
+        Role {
+            commands,
+            ..Role::default()
+        },
+    );
+    hub.hub.set_policy(stricter).await.unwrap();
+    let _c = hub.central("c").await;
+    a.nothing_waits().await;
+    b.send(crate::support::request("1", "X", cmp_protocol::Target::Any))
+        .await;
+    assert_eq!(b.code().await, ErrorCode::NoProvider);
+}

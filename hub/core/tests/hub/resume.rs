@@ -271,3 +271,24 @@ async fn history_shows_a_relayed_line_only_to_those_it_was_for() {
         assert_eq!(texts_until_resumed(&mut reader).await, seen, "{name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn history_is_not_shown_while_a_part_of_it_waits_to_be_stored() {
+    let hub = TestHub::start(policy()).await;
+    let mut a = hub.central("a").await;
+    let mut appends = hub.store.appends_begun();
+    hub.store.set_failing(true);
+    a.send(chat("late")).await;
+    appends.changed().await.unwrap();
+    while hub.stats().await.store_healthy {}
+    hub.store.set_failing(false);
+    assert_eq!(a.text().await, "late");
+    let mut reader = hub.json("reader").await;
+    reader.send(resume(Since::Last(1))).await;
+    assert_eq!(reader.code().await, ErrorCode::Unavailable);
+    while hub.stats().await.stored < 1 {
+        tokio::time::advance(std::time::Duration::from_millis(100)).await;
+    }
+    reader.send(resume(Since::Last(1))).await;
+    assert_eq!(texts_until_resumed(&mut reader).await, ["late"]);
+}

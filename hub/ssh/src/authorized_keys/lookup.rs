@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use cmp_protocol::ClientName;
 use jiff::Timestamp;
 use russh::keys::PublicKey;
 
@@ -113,17 +112,5 @@ impl AuthorizedKeys {
             };
         }
         Lookup::Refused(refusal)
-    }
-
-    /// Whether a session of `client` that logged in with `key` from `peer` would be let in again:
-    /// after a reload, or as time passes.
-    pub fn still_granted(
-        &self,
-        key: &PublicKey,
-        client: &ClientName,
-        peer: IpAddr,
-        now: SystemTime,
-    ) -> bool {
-        matches!(self.find(key, peer, now), Lookup::Granted(entry) if entry.client == *client)
     }
 }

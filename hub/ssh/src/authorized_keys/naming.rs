@@ -13,6 +13,8 @@ use super::problem::Reason;
 pub struct ClientNaming {
     /// `None`: the last word, the same as [`ClientNaming::LAST_WORD`].
     pattern: Option<Regex>,
+    /// The name of a client that does not log in by SSH.
+    reserved: Option<ClientName>,
 }
 
 /// Why a pattern cannot be used to find client names.
@@ -42,7 +44,17 @@ impl ClientNaming {
         }
         Ok(Self {
             pattern: Some(regex),
+            reserved: None,
         })
+    }
+
+    /// Lets no key have this name: it belongs to a client inside the hub.
+    #[must_use]
+    pub fn reserving(self, name: Option<ClientName>) -> Self {
+        Self {
+            reserved: name,
+            ..self
+        }
     }
 
     /// The client of a line with this forced command and this value of `CMP_CLIENT`.
@@ -54,7 +66,11 @@ impl ClientNaming {
         let name = explicit
             .or_else(|| forced_command.and_then(|command| self.name_in(command)))
             .ok_or(Reason::NoClientName)?;
-        ClientName::new(name).map_err(Reason::InvalidClientName)
+        let name = ClientName::new(name).map_err(Reason::InvalidClientName)?;
+        if self.reserved.as_ref() == Some(&name) {
+            return Err(Reason::ReservedClientName(name));
+        }
+        Ok(name)
     }
 
     fn name_in<'a>(&self, command: &'a str) -> Option<&'a str> {
@@ -122,5 +138,14 @@ mod tests {
         let invalid = naming.client(Some("x old"), Some("a b"));
         assert!(matches!(invalid, Err(Reason::InvalidClientName(_))));
         assert_eq!(naming.client(None, None), Err(Reason::NoClientName));
+    }
+
+    #[test]
+    fn a_reserved_name_is_nobodys() {
+        let reserved = ClientName::new("control").ok();
+        let naming = ClientNaming::default().reserving(reserved);
+        assert!(naming.client(None, Some("control")).is_err());
+        assert_eq!(name(&naming, "ruby client.rb control"), None);
+        assert_eq!(name(&naming, "ruby client.rb paul"), Some("paul".into()));
     }
 }

@@ -1,6 +1,6 @@
 //! What can be wrong with a line of the file, in words a person can act on.
 
-use cmp_protocol::NameError;
+use cmp_protocol::{ClientName, NameError};
 
 use super::line::MAX_LINE_LEN;
 use super::{MAX_FILE_LEN, MAX_KEYS};
@@ -121,6 +121,9 @@ pub enum Reason {
          command=\"…\" that ends in the name"
     )]
     NoClientName,
+    /// The name belongs to a client inside the hub.
+    #[error("the name {0} belongs to a client inside the hub; give the key another")]
+    ReservedClientName(ClientName),
     /// The client's name breaks the rule for client names.
     #[error("{0}, so the key is not used")]
     InvalidClientName(NameError),

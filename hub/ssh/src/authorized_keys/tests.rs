@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use cmp_protocol::ClientName;
 use proptest::prelude::*;
 use russh::keys::PublicKey;
 
@@ -299,28 +298,6 @@ fn security_keys() {
     // sshd ignores both for other keys.
     assert_eq!(outcome("verify-required", ED25519), None);
     assert_eq!(outcome("touch-required", ED25519), None);
-}
-
-#[test]
-fn what_a_reload_takes_away() {
-    let session = |content: &str| {
-        let client = ClientName::new("bot").unwrap();
-        parse(content).still_granted(&key(ED25519), &client, peer("192.0.2.1"), now())
-    };
-    assert!(session(&format!("command=\"x bot\" {ED25519}")));
-    assert!(session(&format!(
-        "no-pty,environment=\"CMP_CLIENT=bot\" {ED25519} moved"
-    )));
-    assert!(!session(""));
-    assert!(!session(&format!("command=\"x bot\" {OTHER_ED25519}")));
-    assert!(!session(&format!("command=\"x other\" {ED25519}")));
-    assert!(!session(&format!(
-        "from=\"10.0.0.1\",command=\"x bot\" {ED25519}"
-    )));
-    assert!(!session(&format!(
-        "expiry-time=\"20200101Z\",command=\"x bot\" {ED25519}"
-    )));
-    assert!(!session(&format!("frobnicate,command=\"x bot\" {ED25519}")));
 }
 
 #[test]

@@ -149,7 +149,11 @@ impl<'a> Reader<'a> {
     async fn submit(&self, line: Line) -> Result<(), HubEnded> {
         Traffic::add(&self.traffic.lines_in, 1);
         match self.understand(&line) {
-            Some(submission) => self.to.submit(submission).await,
+            Some(submission) => {
+                // A client that does not read its answers is not read either.
+                self.echo.room().await;
+                self.to.submit(submission).await
+            }
             None => Ok(()),
         }
     }

@@ -19,7 +19,7 @@ async fn on_a_terminal_both_outputs_are_one() {
     let client = server.client("boss").await;
     let mut channel = client.channel().await;
     assert!(channel.ask_for_pty(&[]).await);
-    channel.channel.exec(true, "admin").await.unwrap();
+    channel.wire.exec(true, "admin").await.unwrap();
     assert!(channel.answer().await);
     let (data, events) = channel.rest().await;
     assert_eq!(data, "boss asks for \"\"\r\na remark\r\n");
@@ -46,7 +46,7 @@ async fn a_long_admin_command_ends_with_its_client() {
     let client = server.client("boss").await;
     let channel = client.exec("admin wait").await;
     assert_eq!(server.counters.get().open_sessions, 1);
-    channel.channel.close().await.unwrap();
+    channel.wire.close().await.unwrap();
     while server.counters.get().open_sessions > 0 {
         tokio::task::yield_now().await;
     }

@@ -56,9 +56,9 @@ async fn a_signal_ends_a_session_as_it_does_a_process() {
     ] {
         let mut channel = client.shell().await;
         channel.greeted().await;
-        channel.channel.signal(Sig::USR1).await.unwrap();
+        channel.wire.signal(Sig::USR1).await.unwrap();
         channel.greeted().await;
-        channel.channel.signal(signal).await.unwrap();
+        channel.wire.signal(signal).await.unwrap();
         let (_, events) = channel.rest().await;
         assert_eq!(events, format!("eof, exit-signal {shown}, close"));
     }
@@ -71,12 +71,12 @@ async fn no_signal_reaches_a_forced_command_or_a_subsystem() {
     server.add(&line("command=\"client.rb forced\"", "forced", &key));
     let forced = server.log_in(&key).await;
     let mut channel = forced.shell().await;
-    channel.channel.signal(Sig::KILL).await.unwrap();
+    channel.wire.signal(Sig::KILL).await.unwrap();
     channel.greeted().await;
 
     let client = server.client("paul").await;
     let mut channel = client.subsystem("cmp").await;
-    channel.channel.signal(Sig::KILL).await.unwrap();
+    channel.wire.signal(Sig::KILL).await.unwrap();
     channel.send("{\"cmd\":\"ping\"}\n").await;
     channel.until("\"pong\"").await;
 }
@@ -90,7 +90,7 @@ async fn what_was_sent_before_a_connection_is_lost_is_still_done() {
     let paul = server.client("paul").await;
     let channel = paul.shell().await;
     channel.send("C one\nC two\nC half a li").await;
-    channel.channel.close().await.unwrap();
+    channel.wire.close().await.unwrap();
     anna.until("C paul: one\nC paul: two\n").await;
     let stats = || async { server.stats().await.sessions };
     while stats().await > 1 {

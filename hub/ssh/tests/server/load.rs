@@ -14,7 +14,7 @@ use crate::support::{AT_MOST, Channel, Options, TestServer, line, new_key, soon}
 /// Sends numbered chat lines as fast as it can while reading what comes back, which is every one
 /// of them in order.
 async fn flood(channel: Channel, client: &str, count: usize) {
-    let (mut reader, writer) = channel.channel.split();
+    let (mut reader, writer) = channel.wire.split();
     let send = async {
         for from in (0..count).step_by(1000) {
             let lines: String = (from..from + 1000).map(|n| format!("C {n}\n")).collect();
@@ -84,7 +84,7 @@ async fn a_flood_on_one_channel_does_not_hold_up_another_of_the_same_connection(
     other.greeted().await;
     // Each line is an error, so only the flooding session is told.
     let flood = tokio::spawn(async move {
-        let (mut reader, writer) = flooding.channel.split();
+        let (mut reader, writer) = flooding.wire.split();
         let drain = async { while reader.wait().await.is_some() {} };
         let send = async {
             loop {
@@ -118,7 +118,7 @@ async fn a_client_whose_input_is_not_taken_is_not_read() {
     let peer = format!("peer={}", client.local);
     let channel = client.shell().await;
     let broadcasts = "BC qw nick #channel :text\n".repeat(500_000);
-    let sending = channel.channel.data_bytes(broadcasts);
+    let sending = channel.wire.data_bytes(broadcasts);
     let sent = tokio::time::timeout(Duration::from_secs(1), sending).await;
     assert!(sent.is_err(), "all of it was read");
     server.stop.force.cancel();
@@ -137,7 +137,7 @@ async fn a_client_that_sends_much_before_it_starts_a_session_is_cut() {
     let peer = format!("peer={}", client.local);
     let channel = client.channel().await;
     // The window is no more than this.
-    let _ = channel.channel.data_bytes(vec![b'x'; 128 * 1024]).await;
+    let _ = channel.wire.data_bytes(vec![b'x'; 128 * 1024]).await;
     client.closed().await;
     let logged = log::wait_for(&["logout", &peer]).await;
     assert!(logged.contains("before it started a session"), "{logged}");

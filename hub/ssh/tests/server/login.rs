@@ -95,7 +95,7 @@ async fn what_is_too_weak_is_refused_and_named_once() {
     // It signs with SHA-1, and says so.
     let logged = refused(&server, &rsa, None).await;
     let expected = "client offers ssh-rsa (SHA-1) signatures only, as libssh2 before 1.11 does; \
-                    give it an ECDSA or ed25519 key, or enable the legacy listener";
+                    give it an ECDSA or ed25519 key";
     assert!(logged.contains(expected), "{logged}");
 
     let short = rsa_key(1024);

@@ -52,11 +52,7 @@ async fn with_a_forced_command_the_client_gets_its_own_dialect_whatever_it_asks_
         channel.until("PONG hello\n").await;
     }
     let mut channel = client.channel().await;
-    channel
-        .channel
-        .request_subsystem(true, "sftp")
-        .await
-        .unwrap();
+    channel.wire.request_subsystem(true, "sftp").await.unwrap();
     assert!(!channel.answer().await);
 }
 
@@ -99,34 +95,34 @@ async fn everything_else_is_refused_as_sshd_does() {
     let mut channel = client.channel().await;
     for subsystem in ["sftp", "netconf"] {
         channel
-            .channel
+            .wire
             .request_subsystem(true, subsystem)
             .await
             .unwrap();
         assert!(!channel.answer().await, "{subsystem}");
     }
-    channel.channel.agent_forward(true).await.unwrap();
+    channel.wire.agent_forward(true).await.unwrap();
     assert!(!channel.answer().await, "agent");
     channel
-        .channel
+        .wire
         .request_x11(true, false, "MIT-MAGIC-COOKIE-1", "00", 0)
         .await
         .unwrap();
     assert!(!channel.answer().await, "X11");
-    channel.channel.set_env(true, "LANG", "C").await.unwrap();
+    channel.wire.set_env(true, "LANG", "C").await.unwrap();
     assert!(!channel.answer().await, "env");
     // None of these was the end of the channel.
-    channel.channel.request_shell(true).await.unwrap();
+    channel.wire.request_shell(true).await.unwrap();
     assert!(channel.answer().await);
     channel.greeted().await;
     // A second session on it is.
-    channel.channel.exec(true, "json").await.unwrap();
+    channel.wire.exec(true, "json").await.unwrap();
     assert!(!channel.answer().await, "second session");
     assert!(
         !channel.ask_for_pty(&[]).await,
         "terminal of a running session"
     );
-    channel.channel.window_change(100, 50, 0, 0).await.unwrap();
+    channel.wire.window_change(100, 50, 0, 0).await.unwrap();
     channel.greeted().await;
 
     let ssh = client.ssh();

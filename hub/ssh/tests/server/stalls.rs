@@ -83,6 +83,7 @@ async fn impatient(outbox_bytes: usize) -> TestServer {
             drain_stall: Duration::from_millis(300),
             ..Settings::default()
         },
+        send_buffer: Some(16 * 1024),
         ..Options::default()
     };
     options.policy.limits = Limits {
@@ -116,28 +117,40 @@ async fn freezable(server: &TestServer, name: &str) -> (Client, Freezer) {
 
 /// What the hub says of the session of a client.
 async fn session(server: &TestServer, client: &str) -> Option<SessionInfo> {
-    let sessions = server.hub.admin(&name("boss"), AdminRequest::Sessions).await;
+    let sessions = server
+        .hub
+        .admin(&name("boss"), AdminRequest::Sessions)
+        .await;
     let Ok(AdminReply::Sessions(sessions)) = sessions else {
         panic!("no sessions");
     };
-    sessions.into_iter().find(|session| session.client == name(client))
+    sessions
+        .into_iter()
+        .find(|session| session.client == name(client))
 }
 
-/// Lets a frozen client be told, at its own wish, more than kernels buffer for it: until what waits
-/// for it does not get less, or its session is ended.
+/// Lets a frozen client be told, at its own wish, more than kernels buffer for it: until nothing is
+/// written to it any more.
 async fn overwhelm(server: &TestServer, channel: &Channel) {
     let (mut written, mut unchanged) = (0, 0);
-    while unchanged < 50 {
+    let mut asked = session(server, "stalled")
+        .await
+        .map_or(0, |session| session.lines_in);
+    while unchanged < 500 {
         let Some(session) = session(server, "stalled").await else {
             return;
         };
-        unchanged = if session.waiting > 0 && session.bytes_out == written {
+        // One after the other: a burst would fill the outbox before anything is written.
+        if session.waiting == 0 && session.lines_in == asked {
+            channel.send("HELP\n".repeat(20)).await;
+            asked += 20;
+        }
+        unchanged = if session.bytes_out == written {
             unchanged + 1
         } else {
-            channel.send("HELP\n".repeat(20)).await;
             0
         };
-        written = session.bytes_out; eprintln!("{} {} {unchanged}", session.waiting, session.bytes_out);
+        written = session.bytes_out;
         tokio::task::yield_now().await;
     }
 }
@@ -163,7 +176,6 @@ async fn a_client_that_does_not_read_is_cut_and_nobody_else_waits() {
             other.until(format!(": {n}\n")).await;
         }
     }
-    eprintln!("now {:?}", session(&server, "stalled").await);
     // More is said, until the outbox is full.
     while session(&server, "stalled").await.is_some() {
         others[0].send(format!("C {}\n", "x".repeat(4000))).await;
@@ -232,6 +244,7 @@ async fn a_connection_that_cannot_be_written_to_is_ended_though_its_session_wait
     };
     let mut options = Options {
         settings,
+        send_buffer: Some(16 * 1024),
         ..Options::default()
     };
     // More than a kernel buffers, so that the outbox does not end it.

@@ -22,7 +22,7 @@ use russh::keys::{
 };
 use russh::{ChannelMsg, Pty, client};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -41,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     pub(crate) limits: ConnectionLimitSettings,
     pub(crate) policy: Policy,
+    /// How much the kernel buffers of what is written to a client.
+    pub(crate) send_buffer: Option<u32>,
 }
 
 impl Default for Options {
@@ -49,6 +51,7 @@ impl Default for Options {
             settings: Settings::default(),
             limits: ConnectionLimitSettings::default(),
             policy: policy(),
+            send_buffer: None,
         }
     }
 }
@@ -151,7 +154,13 @@ impl TestServer {
         crate::log::keep();
         let store = Arc::new(MemoryStore::default());
         let (hub, _hub_running) = Hub::start(options.policy, store.clone()).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(size) = options.send_buffer {
+            // Its connections inherit it.
+            socket.set_send_buffer_size(size).unwrap();
+        }
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(128).unwrap();
         let address = listener.local_addr().unwrap();
         let (keys, keys_seen) = watch::channel(Arc::default());
         let limits = Arc::new(ConnectionLimits::new(options.limits));
@@ -321,7 +330,7 @@ impl Client {
     pub(crate) async fn channel(&self) -> Channel {
         let opened = soon("a channel", self.ssh.channel_open_session()).await;
         Channel {
-            channel: opened.unwrap(),
+            wire: opened.unwrap(),
             data: Vec::new(),
             stderr: Vec::new(),
             events: Vec::new(),
@@ -330,21 +339,21 @@ impl Client {
 
     pub(crate) async fn shell(&self) -> Channel {
         let mut channel = self.channel().await;
-        channel.channel.request_shell(true).await.unwrap();
+        channel.wire.request_shell(true).await.unwrap();
         channel.granted().await;
         channel
     }
 
     pub(crate) async fn exec(&self, command: &str) -> Channel {
         let mut channel = self.channel().await;
-        channel.channel.exec(true, command).await.unwrap();
+        channel.wire.exec(true, command).await.unwrap();
         channel.granted().await;
         channel
     }
 
     pub(crate) async fn subsystem(&self, name: &str) -> Channel {
         let mut channel = self.channel().await;
-        channel.channel.request_subsystem(true, name).await.unwrap();
+        channel.wire.request_subsystem(true, name).await.unwrap();
         channel.granted().await;
         channel
     }
@@ -352,7 +361,7 @@ impl Client {
     pub(crate) async fn shell_with_pty(&self, modes: &[(Pty, u32)]) -> Channel {
         let mut channel = self.channel().await;
         assert!(channel.ask_for_pty(modes).await);
-        channel.channel.request_shell(true).await.unwrap();
+        channel.wire.request_shell(true).await.unwrap();
         channel.granted().await;
         channel
     }
@@ -365,7 +374,7 @@ impl Client {
 
 /// A channel, and what came on it.
 pub(crate) struct Channel {
-    pub(crate) channel: russh::Channel<client::Msg>,
+    pub(crate) wire: russh::Channel<client::Msg>,
     data: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     /// Everything that is not data, in order, as words.
@@ -375,7 +384,7 @@ pub(crate) struct Channel {
 impl Channel {
     /// Takes the next message; false at the end.
     async fn next(&mut self) -> bool {
-        let Ok(message) = timeout(AT_MOST, self.channel.wait()).await else {
+        let Ok(message) = timeout(AT_MOST, self.wire.wait()).await else {
             panic!("nothing came after {}", self.came());
         };
         let event = match message {
@@ -427,20 +436,18 @@ impl Channel {
     }
 
     pub(crate) async fn ask_for_pty(&mut self, modes: &[(Pty, u32)]) -> bool {
-        let asked = self.channel.request_pty(true, "xterm", 80, 24, 0, 0, modes);
+        let asked = self.wire.request_pty(true, "xterm", 80, 24, 0, 0, modes);
         asked.await.unwrap();
         self.answer().await
     }
 
     pub(crate) async fn send(&self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
-        soon("room to send", self.channel.data(bytes))
-            .await
-            .unwrap();
+        soon("room to send", self.wire.data(bytes)).await.unwrap();
     }
 
     pub(crate) async fn eof(&self) {
-        self.channel.eof().await.unwrap();
+        self.wire.eof().await.unwrap();
     }
 
     /// Waits for this text, and forgets it and what came before it, which is returned.

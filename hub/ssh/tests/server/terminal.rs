@@ -55,7 +55,7 @@ async fn control_c_ends_the_session_as_it_does_a_process() {
     let client = server.client("paul").await;
     for (key, echo, signal) in [("\x03", "^C", "INT"), ("\x1c", "^\\", "QUIT")] {
         let mut channel = client.shell_with_pty(&[]).await;
-        channel.send(format!("PING x\n")).await;
+        channel.send("PING x\n").await;
         channel.until("PONG x\r\n").await;
         channel.send(format!("C half a line{key}")).await;
         let (data, events) = channel.rest().await;
@@ -70,7 +70,7 @@ async fn json_and_errors_pass_through_the_terminal_too() {
     let client = server.client("paul").await;
     let mut channel = client.channel().await;
     assert!(channel.ask_for_pty(&[(Pty::ECHO, 0)]).await);
-    channel.channel.exec(true, "json").await.unwrap();
+    channel.wire.exec(true, "json").await.unwrap();
     assert!(channel.answer().await);
     channel.send("{\"cmd\":\"ping\",\"text\":\"x\"}\r").await;
     channel.until("\"pong\"").await;
@@ -101,7 +101,7 @@ async fn a_key_with_no_pty_gets_none_but_a_session() {
     let client = server.log_in(&key).await;
     let mut channel = client.channel().await;
     assert!(!channel.ask_for_pty(&[]).await);
-    channel.channel.request_shell(true).await.unwrap();
+    channel.wire.request_shell(true).await.unwrap();
     assert!(channel.answer().await);
     channel.greeted().await;
 }
