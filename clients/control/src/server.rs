@@ -28,6 +28,9 @@ const UNKNOWN_COUNTRY: &str = "??";
 /// Marks what belongs to reading the history.
 const HISTORY_TAG: &str = "history";
 
+/// How many messages are asked for at the start, for each broadcast that is kept.
+const HISTORY_ASKED: usize = 10;
+
 /// Why the control server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -116,8 +119,9 @@ impl<L: Link> Server<L> {
     async fn start(&mut self) -> Result<(), LinkClosed> {
         self.countries.loaded().await;
         if self.settings.history > 0 {
-            let newest = u32::try_from(self.settings.history).unwrap_or(u32::MAX);
-            let since = Since::Last(newest);
+            // Chat counts as well, so more is asked for than is kept.
+            let newest = self.settings.history.saturating_mul(HISTORY_ASKED);
+            let since = Since::Last(u32::try_from(newest).unwrap_or(u32::MAX));
             self.send(Some(HISTORY_TAG.into()), Command::Resume { since })
                 .await?;
         } else {

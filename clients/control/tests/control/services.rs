@@ -29,7 +29,7 @@ async fn the_history_is_asked_for_and_last_is_offered_when_it_is_there() {
     assert_eq!(
         command,
         Command::Resume {
-            since: Since::Last(1000)
+            since: Since::Last(10_000)
         }
     );
     for expected in ["RESOLVE", "RULES", "HOSTS"] {
