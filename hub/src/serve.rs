@@ -109,7 +109,7 @@ async fn serve(
             .clone()
             .watch(watched_keys, watched_file, stop.shutdown.clone()),
     );
-    announce(&config, &host_keys, &addresses)?;
+    announce(&config, &host_keys, &addresses);
 
     while signals.next().await == Asked::Reload {
         reload.on_signal().await;
@@ -149,7 +149,7 @@ async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
 }
 
 /// Says on standard output where the hub listens, and how to try it.
-fn announce(config: &Config, host_keys: &HostKeys, addresses: &[SocketAddr]) -> anyhow::Result<()> {
+fn announce(config: &Config, host_keys: &HostKeys, addresses: &[SocketAddr]) {
     let mut text = String::new();
     for address in addresses {
         text.push_str(&format!("listening on {address}\n"));
@@ -174,7 +174,6 @@ fn announce(config: &Config, host_keys: &HostKeys, addresses: &[SocketAddr]) -> 
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason not to run.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(())
 }
 
 /// Stops accepting, finishes what was taken, tells the sessions, and ends when they have ended or
