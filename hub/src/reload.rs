@@ -58,11 +58,11 @@ impl Reload {
     pub(crate) async fn now(&self) -> Result<String, String> {
         let mut config = self.0.config.lock().await;
         let new = match &self.0.file {
-            Some(file) => Config::load(file).map_err(|errors| format!("{errors:#}"))?,
+            Some(file) => Config::load(file).map_err(|errors| unchanged(&errors.into()))?,
             None => config.clone(),
         };
-        let keys = load_keys(&self.0.authorized_keys, &new.naming)
-            .map_err(|error| format!("{error:#}"))?;
+        let keys =
+            load_keys(&self.0.authorized_keys, &new.naming).map_err(|error| unchanged(&error))?;
         self.apply(&config, &new).await?;
         *config = new;
         Ok(format!("configuration read; {}", self.admit(keys)))
@@ -92,7 +92,7 @@ impl Reload {
     async fn keys(&self) -> Result<String, String> {
         let config = self.0.config.lock().await;
         let keys = load_keys(&self.0.authorized_keys, &config.naming)
-            .map_err(|error| format!("{error:#}"))?;
+            .map_err(|error| unchanged(&error))?;
         Ok(self.admit(keys))
     }
 
@@ -133,10 +133,14 @@ impl Reload {
     }
 }
 
+fn unchanged(error: &anyhow::Error) -> String {
+    format!("all stays as it was: {error:#}")
+}
+
 fn report(what: &str, outcome: Result<String, String>) {
     match outcome {
         Ok(done) => tracing::info!(what, "reloaded: {done}"),
-        Err(error) => tracing::error!(what, "not reloaded, all stays as it was: {error}"),
+        Err(error) => tracing::error!(what, "not reloaded, {error}"),
     }
 }
 
