@@ -1,11 +1,20 @@
 //! What a client sent on a channel and its session has not taken yet.
+//!
+//! A client that writes too fast is held back by the window of its channel, and no other channel is.
+//! The SSH library gives a channel new window as soon as data arrives, not when it was used, and has
+//! no call to give it later. What can be set is to how much the window is filled up
+//! ([`InputSender::next_window`]): while enough input waits, to [`DRIP`] bytes. A client then sends a
+//! byte or two for each round trip, so its next data asks again how much it may send.
+//!
+//! What is beyond the window never stops a connection from being read: the client's own messages
+//! that open the window for our output must get through.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::{Fill, Gate};
+use crate::gate::Gate;
 
 /// What a session gets from its channel.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +31,8 @@ pub(crate) enum Input {
 struct State {
     /// One buffer, so that many small packets take no more memory than their bytes.
     bytes: Vec<u8>,
-    fill: Fill,
+    /// The gate is shut because of this channel.
+    shuts_gate: bool,
     eof: bool,
     /// Nobody takes input any more.
     unwanted: bool,
@@ -33,10 +43,12 @@ struct Shared {
     state: Mutex<State>,
     arrived: Notify,
     gate: Arc<Gate>,
-    full: usize,
-    overfull: usize,
+    window: u32,
     gone: CancellationToken,
 }
+
+/// The least window that is filled up when it is used up, and not before: half of it is one byte.
+const DRIP: u32 = 2;
 
 /// The connection's end. Dropping it says that the channel is gone.
 #[derive(Debug)]
@@ -46,16 +58,14 @@ pub(crate) struct InputSender(Arc<Shared>);
 #[derive(Debug)]
 pub(crate) struct InputReceiver(Arc<Shared>);
 
-/// The input of a channel of this window. A quarter of a window of waiting input shuts the gate;
-/// it can hold a window more (see [`gate`](crate::gate)), and one packet on top.
-pub(crate) fn channel_input(gate: Arc<Gate>, window: usize) -> (InputSender, InputReceiver) {
-    let full = window / 4;
+/// The input of a channel of this window. It can hold two windows and one packet: all of a window
+/// may arrive when it was filled up just before enough waited; the gate is shut at the second.
+pub(crate) fn channel_input(gate: Arc<Gate>, window: u32) -> (InputSender, InputReceiver) {
     let shared = Arc::new(Shared {
         state: Mutex::default(),
         arrived: Notify::new(),
         gate,
-        full,
-        overfull: full.saturating_add(window),
+        window,
         gone: CancellationToken::new(),
     });
     (InputSender(shared.clone()), InputReceiver(shared))
@@ -67,14 +77,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn refill(&self, state: &mut State) {
-        let fill = match state.bytes.len() {
-            length if length >= self.overfull => Fill::Overfull,
-            length if length >= self.full => Fill::Full,
-            _ => Fill::Room,
-        };
-        self.gate.refill(state.fill, fill);
-        state.fill = fill;
+    /// To be called after each change of the bytes.
+    fn mind_gate(&self, state: &mut State) {
+        let overfull = state.bytes.len() >= 2 * self.window as usize;
+        match (state.shuts_gate, overfull) {
+            (false, true) => self.gate.shut(),
+            (true, false) => self.gate.open(),
+            _ => return,
+        }
+        state.shuts_gate = overfull;
     }
 }
 
@@ -87,14 +98,20 @@ impl InputSender {
             return;
         }
         state.bytes.extend_from_slice(bytes);
-        self.0.refill(&mut state);
+        self.0.mind_gate(&mut state);
         drop(state);
         self.0.arrived.notify_one();
     }
 
-    /// Whether as much waits as shuts the gate.
+    /// Whether enough waits to keep the session busy: a quarter of a window.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.lock().fill != Fill::Room
+        self.0.lock().bytes.len() >= self.0.window as usize / 4
+    }
+
+    /// To how many bytes the client's window is to be filled up, the next time that less than half
+    /// of it is left.
+    pub(crate) fn next_window(&self) -> u32 {
+        if self.is_full() { DRIP } else { self.0.window }
     }
 
     /// The client will send no more.
@@ -122,7 +139,7 @@ impl InputReceiver {
                 let mut state = self.0.lock();
                 if !state.bytes.is_empty() {
                     let bytes = std::mem::take(&mut state.bytes);
-                    self.0.refill(&mut state);
+                    self.0.mind_gate(&mut state);
                     return Input::Data(bytes);
                 }
                 if state.eof && !eof_told {
@@ -150,7 +167,7 @@ impl Drop for InputReceiver {
         let mut state = self.0.lock();
         state.unwanted = true;
         state.bytes = Vec::new();
-        self.0.refill(&mut state);
+        self.0.mind_gate(&mut state);
     }
 }
 
@@ -193,26 +210,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_gate_knows_how_full_it_is() {
-        let (sender, mut receiver, gate) = input();
-        let shown = |gate: &Gate| {
-            format!("{gate:?}")
-                .split("writers")
-                .next()
-                .unwrap()
-                .to_owned()
-        };
-        assert!(shown(&gate).contains("full: 0, overfull: 0"));
-        sender.push(b"ab");
-        assert!(shown(&gate).contains("full: 1, overfull: 0"));
-        sender.push(b"cdefghij");
-        assert!(shown(&gate).contains("full: 0, overfull: 1"));
+    async fn while_enough_waits_the_window_is_not_filled_up() {
+        let (sender, mut receiver, _gate) = input();
+        sender.push(b"a");
+        assert_eq!(sender.next_window(), 8);
+        sender.push(b"b");
+        assert_eq!(sender.next_window(), DRIP);
         receiver.next(false).await;
-        assert!(shown(&gate).contains("full: 0, overfull: 0"));
-        sender.push(b"0123456789");
+        assert_eq!(sender.next_window(), 8);
+        sender.push(b"abc");
         drop(receiver);
-        assert!(shown(&gate).contains("full: 0, overfull: 0"));
-        sender.push(b"0123456789");
-        assert!(shown(&gate).contains("full: 0, overfull: 0"));
+        assert_eq!(sender.next_window(), 8);
+    }
+
+    #[tokio::test]
+    async fn two_windows_shut_the_gate_until_they_are_taken_or_unwanted() {
+        let (sender, mut receiver, gate) = input();
+        let is_shut = || format!("{gate:?}").contains("overfull: 1");
+        sender.push(b"0123456789abcde");
+        assert!(!is_shut());
+        sender.push(b"f");
+        assert!(is_shut());
+        receiver.next(false).await;
+        assert!(!is_shut());
+        sender.push(b"0123456789abcdef");
+        assert!(is_shut());
+        drop(receiver);
+        assert!(!is_shut());
+        sender.push(b"0123456789abcdef");
+        assert!(!is_shut());
     }
 }

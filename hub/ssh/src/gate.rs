@@ -1,15 +1,13 @@
-//! Backpressure on what a client sends: reading from a connection stops while one of its sessions
-//! has more input than it can take.
+//! The last bound on what a client sends: reading from a connection stops while one of its sessions
+//! has far more input than it takes.
 //!
-//! The SSH library gives a channel new window as soon as data arrives, not when it was used, and
-//! has no call to give it later. What it does not read, a client cannot send: so the socket is
-//! where a client that writes too fast is held back. Everything else of the connection goes on
-//! meanwhile: its output, its timers, a key exchange that was begun.
+//! A well-behaved client is slowed by the window of its channel (see
+//! [`channel_input`](crate::channel_input)) and never gets here. One that writes beyond its window,
+//! or floods several sessions of one connection at once, does. Everything else of the connection
+//! goes on meanwhile: its output, its timers, a key exchange that was begun.
 //!
-//! There is one danger in it: the client's window for our own output is opened by a message that
-//! waits, unread, behind its input. If the session takes no input because its output stands still,
-//! both would wait for ever. So while a write is under way, a whole window more is let in, which is
-//! all that can be in front of that message.
+//! The gate can hold writing as well, for a moment: what the SSH library is given meanwhile goes out
+//! together, so that a client's answer to the first message can't come between it and the next.
 
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,38 +17,14 @@ use std::{io, mem, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
-/// How much input of one channel waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Fill {
-    /// There is room.
-    #[default]
-    Room,
-    /// Enough to keep the session busy.
-    Full,
-    /// Full, and a window more.
-    Overfull,
-}
-
 #[derive(Debug, Default)]
 struct State {
-    full: usize,
+    /// Channels that have too much input.
     overfull: usize,
-    writers: usize,
     reader: Option<Waker>,
-}
-
-impl State {
-    fn is_shut(&self) -> bool {
-        self.overfull > 0 || (self.full > 0 && self.writers == 0)
-    }
-
-    fn count(&mut self, fill: Fill) -> Option<&mut usize> {
-        match fill {
-            Fill::Room => None,
-            Fill::Full => Some(&mut self.full),
-            Fill::Overfull => Some(&mut self.overfull),
-        }
-    }
+    /// Those who hold writing.
+    holding: usize,
+    writer: Option<Waker>,
 }
 
 /// Says whether a connection is read, and knows whether it can be written.
@@ -62,24 +36,40 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// A channel's input went from one fill to another.
-    pub(crate) fn refill(&self, from: Fill, to: Fill) {
-        if from != to {
-            self.change(|state| {
-                if let Some(count) = state.count(from) {
-                    *count -= 1;
-                }
-                if let Some(count) = state.count(to) {
-                    *count += 1;
-                }
-            });
+    /// A channel has too much input.
+    pub(crate) fn shut(&self) {
+        self.lock().overfull += 1;
+    }
+
+    /// A channel has no longer too much input.
+    pub(crate) fn open(&self) {
+        let mut state = self.lock();
+        state.overfull -= 1;
+        let reader = if state.overfull == 0 {
+            state.reader.take()
+        } else {
+            None
+        };
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
         }
     }
 
-    /// A session waits to write, until the guard is dropped.
-    pub(crate) fn writing(&self) -> Writing<'_> {
-        self.change(|state| state.writers += 1);
-        Writing(self)
+    /// Holds writing until the guard is dropped.
+    pub(crate) fn hold_writing(&self) -> Holding<'_> {
+        self.lock().holding += 1;
+        Holding(self)
+    }
+
+    /// Ready when the connection may be written.
+    fn poll_write_allowed(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.holding > 0 {
+            state.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
     }
 
     /// Returns when the kernel takes what is written: at once, unless the peer does not read.
@@ -88,24 +78,10 @@ impl Gate {
         let _ = self.write_waits.subscribe().wait_for(|waits| !waits).await;
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut state = self.lock();
-        change(&mut state);
-        let reader = if state.is_shut() {
-            None
-        } else {
-            state.reader.take()
-        };
-        drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-
     /// Ready when the connection may be read.
     fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        if state.is_shut() {
+        if state.overfull > 0 {
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -124,13 +100,23 @@ impl Gate {
     }
 }
 
-/// A session that waits to write.
+/// Somebody who holds writing.
 #[derive(Debug)]
-pub(crate) struct Writing<'a>(&'a Gate);
+pub(crate) struct Holding<'a>(&'a Gate);
 
-impl Drop for Writing<'_> {
+impl Drop for Holding<'_> {
     fn drop(&mut self) {
-        self.0.change(|state| state.writers -= 1);
+        let mut state = self.0.lock();
+        state.holding -= 1;
+        let writer = if state.holding == 0 {
+            state.writer.take()
+        } else {
+            None
+        };
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
     }
 }
 
@@ -168,6 +154,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GatedStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.gate.poll_write_allowed(cx).is_pending() {
+            return Poll::Pending;
+        }
         let written = Pin::new(&mut this.inner).poll_write(cx, bytes);
         this.gate.note_write(&written);
         written
@@ -205,31 +194,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_channel_shuts_the_gate_until_it_has_room() {
+    async fn the_gate_is_shut_until_every_channel_has_room() {
         let (mut stream, gate, mut far) = gated();
         far.write_all(b"ab").await.unwrap();
-        gate.refill(Fill::Room, Fill::Full);
+        gate.shut();
+        gate.shut();
         assert_eq!(read_now(&mut stream).await, None);
         let reading = tokio::spawn(async move { stream.read_u8().await.unwrap() });
         tokio::task::yield_now().await;
+        gate.open();
+        tokio::task::yield_now().await;
         assert!(!reading.is_finished());
-        gate.refill(Fill::Full, Fill::Room);
+        gate.open();
         assert_eq!(reading.await.unwrap(), b'a');
     }
 
     #[tokio::test]
-    async fn while_a_session_waits_to_write_a_window_more_is_let_in() {
+    async fn what_is_written_while_writing_is_held_goes_out_afterwards() {
         let (mut stream, gate, mut far) = gated();
-        far.write_all(b"abc").await.unwrap();
-        gate.refill(Fill::Room, Fill::Full);
-        let writing = gate.writing();
-        assert_eq!(read_now(&mut stream).await, Some(b'a'));
-        gate.refill(Fill::Full, Fill::Overfull);
-        assert_eq!(read_now(&mut stream).await, None);
-        gate.refill(Fill::Overfull, Fill::Full);
-        assert_eq!(read_now(&mut stream).await, Some(b'b'));
-        drop(writing);
-        assert_eq!(read_now(&mut stream).await, None);
+        let holding = gate.hold_writing();
+        let writing = tokio::spawn(async move { stream.write_all(b"ab").await });
+        tokio::task::yield_now().await;
+        assert!(!writing.is_finished());
+        gate.write_flows().await;
+        drop(holding);
+        writing.await.unwrap().unwrap();
+        assert_eq!(far.read_u8().await.unwrap(), b'a');
     }
 
     #[tokio::test]

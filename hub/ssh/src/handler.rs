@@ -229,6 +229,12 @@ fn reply(session: &mut Session, id: ChannelId, success: bool) -> Result<(), Erro
     }
 }
 
+fn terminal_modes(modes: &[(Pty, u32)]) -> TtyModes {
+    // The library shows an opcode that it does not know as the end of the list.
+    let known = modes.iter().filter(|(code, _)| *code != Pty::TTY_OP_END);
+    TtyModes::from_ssh(known.map(|(code, argument)| (*code as u8, *argument)))
+}
+
 // What is not here is refused by the library itself: every channel but `session`, forwardings,
 // the agent.
 impl SshHandler for Handler {
@@ -330,7 +336,7 @@ impl SshHandler for Handler {
         // The reading half is dropped: data comes by `data` below. Kept and not read, it would
         // block the whole connection.
         let (_, writer) = channel.split();
-        let window = server.settings.window_size as usize;
+        let window = server.settings.window_size;
         let (sender, input) = channel_input(self.connection.gate.clone(), window);
         let (kill, killed) = watch::channel(None);
         let gone = input.gone();
@@ -380,6 +386,13 @@ impl SshHandler for Handler {
         Ok(())
     }
 
+    fn adjust_window(&mut self, id: ChannelId, _window: u32) -> u32 {
+        match self.channels.get(&id) {
+            Some(slot) => slot.input.next_window(),
+            None => self.connection.server.settings.window_size,
+        }
+    }
+
     async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), Error> {
         self.start_and_reply(id, Request::Shell, session)
     }
@@ -413,10 +426,7 @@ impl SshHandler for Handler {
         modes: &[(Pty, u32)],
         session: &mut Session,
     ) -> Result<(), Error> {
-        // The library shows an opcode that it does not know as the end of the list.
-        let known = modes.iter().filter(|(code, _)| *code != Pty::TTY_OP_END);
-        let modes = TtyModes::from_ssh(known.map(|(code, argument)| (*code as u8, *argument)));
-        let given = self.give_terminal(id, modes);
+        let given = self.give_terminal(id, terminal_modes(modes));
         reply(session, id, given)
     }
 
@@ -463,5 +473,19 @@ impl SshHandler for Handler {
     ) -> Result<(), Error> {
         let delivered = self.deliver_signal(id, signal);
         reply(session, id, delivered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tty::LineDiscipline;
+
+    #[test]
+    fn terminal_modes_hold_also_behind_an_opcode_that_the_library_does_not_know() {
+        let modes = terminal_modes(&[(Pty::ICRNL, 1), (Pty::TTY_OP_END, 0), (Pty::ECHO, 0)]);
+        let mut echo = Vec::new();
+        LineDiscipline::new(modes).input(b"x", &mut echo, |_| {});
+        assert_eq!(echo, b"");
     }
 }

@@ -40,7 +40,7 @@ pub struct Settings {
     pub max_sessions: usize,
     /// Bytes that a client may send on a channel before it has to wait. Default 128 KiB.
     ///
-    /// It bounds the memory that the input of a slow session takes: three times this at most. At
+    /// It bounds the memory that the input of a slow session takes: four times this at most. At
     /// least 32 KiB; less is taken as that.
     pub window_size: u32,
     /// How long a session that the hub ends may take to read what waits for it, its last line

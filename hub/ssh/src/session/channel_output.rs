@@ -1,5 +1,6 @@
 //! A channel, as its session writes to it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub(crate) struct ChannelOutput {
     connection: Arc<Connection>,
     gone: CancellationToken,
 }
+
+/// How long writing is held for the last messages of a channel to be handed over.
+const TOGETHER: Duration = Duration::from_millis(10);
 
 /// Bytes handed over at once; the standard maximum of a packet.
 const PIECE: usize = 32 * 1024;
@@ -92,7 +96,6 @@ impl ChannelOutput {
         give_up: impl Future<Output = ()>,
         write: impl Future<Output = Result<(), Error>>,
     ) -> Result<(), NotWritten> {
-        let _writing = self.connection.gate.writing();
         tokio::select! {
             biased;
             () = self.gone.cancelled() => Err(NotWritten),
@@ -104,9 +107,12 @@ impl ChannelOutput {
     /// Ends the channel, with a process's last messages in the order of sshd. None of them needs the
     /// client's window; if they cannot be sent in time, its whole connection stands still, and is
     /// cut.
+    ///
+    /// A client that has sent its own EOF answers ours by closing the channel, and what the library
+    /// is given after that is dropped: so all are handed over before the first goes out.
     pub(crate) async fn finish(self, exit: Exit) {
         let id = self.writer.id();
-        let close = async {
+        let hand_over = async {
             self.writer.eof().await?;
             match exit {
                 Exit::Status(status) => self.writer.exit_status(status).await?,
@@ -122,7 +128,18 @@ impl ChannelOutput {
                 }
                 Exit::Gone => return Ok(()),
             }
-            self.writer.close().await?;
+            self.writer.close().await
+        };
+        let close = async {
+            let mut hand_over = pin!(hand_over);
+            let holding = self.connection.gate.hold_writing();
+            let together = timeout(TOGETHER, &mut hand_over).await;
+            drop(holding);
+            match together {
+                Ok(handed_over) => handed_over?,
+                // The library's queue is full and moves only when it can write.
+                Err(_) => hand_over.await?,
+            }
             self.connection.gate.write_flows().await;
             Ok::<(), Error>(())
         };
