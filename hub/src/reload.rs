@@ -140,7 +140,12 @@ fn unchanged(error: &anyhow::Error) -> String {
 fn report(what: &str, outcome: Result<String, String>) {
     match outcome {
         Ok(done) => tracing::info!(what, "reloaded: {done}"),
-        Err(error) => tracing::error!(what, "not reloaded, {error}"),
+        // A line for each mistake.
+        Err(error) => {
+            for line in error.lines() {
+                tracing::error!(what, "not reloaded, {line}");
+            }
+        }
     }
 }
 

@@ -31,6 +31,11 @@ impl Services for Admin {
                 Ok(cli) => cli,
                 Err(output) => return output,
             };
+            // The word alone: what is said, and to whom, is not for the log.
+            let act = command
+                .split_whitespace()
+                .find(|word| !word.starts_with("--"));
+            tracing::info!(admin = %client, act, "admin command");
             match self.answer(client, cli).await {
                 Ok(text) => AdminOutput {
                     stdout: text.into_bytes(),

@@ -478,6 +478,15 @@ impl Channel {
         self.data.remove(0);
     }
 
+    /// The data that is there without waiting for more.
+    pub(crate) async fn waiting(&mut self) -> &[u8] {
+        while timeout(Duration::ZERO, self.next())
+            .await
+            .is_ok_and(|open| open)
+        {}
+        &self.data
+    }
+
     /// Waits for the greeting to have passed: the answer to a PING comes after it.
     pub(crate) async fn greeted(&mut self) {
         self.send("PING greeted\n").await;

@@ -88,6 +88,9 @@ async fn stopped_output_waits_and_goes_on() {
     let mut other = client.shell().await;
     channel.send("C seen\n").await;
     other.until("C paul: seen\n").await;
+    // Both sessions are on one connection: what came for this one would be there by now.
+    other.greeted().await;
+    assert_eq!(channel.waiting().await, b"");
     channel.send("\x11").await;
     channel.until("PONG stopped\r\nC paul: seen\r\n").await;
 }
