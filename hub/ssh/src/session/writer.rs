@@ -31,14 +31,14 @@ impl Writer<'_> {
         let mut items = Vec::new();
         let ended = self.outbox.ended();
         loop {
+            if let Some(end) = self.outbox.take(&mut items).await {
+                return end;
+            }
             if let Some(terminal) = self.terminal {
                 tokio::select! {
                     () = terminal.flows() => {}
                     () = ended.cancelled() => {}
                 }
-            }
-            if let Some(end) = self.outbox.take(&mut items).await {
-                return end;
             }
             let bytes = self.render(&mut items);
             let length = bytes.len();
