@@ -102,3 +102,18 @@ async fn what_was_sent_before_a_connection_is_lost_is_still_done() {
         "half a line was done"
     );
 }
+
+#[tokio::test]
+async fn a_session_ends_with_its_channel_also_while_it_writes() {
+    let server = TestServer::start().await;
+    let client = server.client("paul").await;
+    for _ in 0..20 {
+        let channel = client.shell().await;
+        channel.send("HELP\n".repeat(500)).await;
+        channel.wire.close().await.unwrap();
+    }
+    while server.counters.get().open_sessions > 0 {
+        tokio::task::yield_now().await;
+    }
+    client.shell().await.greeted().await;
+}

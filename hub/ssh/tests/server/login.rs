@@ -8,6 +8,7 @@ use cmp_ssh::Settings;
 use cmp_ssh::limits::ConnectionLimitSettings;
 use cmp_ssh::limits::penalties::PenaltySettings;
 use cmp_ssh::limits::refusal::RefusalKind;
+use cmp_ssh::limits::source::NetBlockSize;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 
 use crate::log;
@@ -163,7 +164,7 @@ async fn a_key_must_be_listed_for_this_address_and_this_time() {
     for (options, reason) in [
         (
             "from=\"192.0.2.0/24\"",
-            "from= on line 1 does not admit 127.0.0.1",
+            "from= on line 1 does not admit 127.1.",
         ),
         (
             "expiry-time=\"20200101Z\"",
@@ -228,6 +229,7 @@ async fn a_source_that_fails_to_log_in_again_and_again_is_penalised() {
             exempt: vec![],
             ..PenaltySettings::default()
         },
+        net_block_size: NetBlockSize { ipv4: 8, ipv6: 64 },
         ..ConnectionLimitSettings::default()
     };
     let server = TestServer::with(Options {

@@ -11,16 +11,22 @@ use cmp_ssh::Settings;
 use russh::client::Config;
 use russh::keys::Algorithm;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
+use tokio::time::{Interval, interval};
 
 use crate::log;
-use crate::support::{Channel, Client, Options, TestServer, line, name, new_key};
+use crate::support::{Channel, Client, Options, TestServer, line, name, new_key, new_source};
 
-/// Freezes the clients that have it: they read nothing more.
+/// Freezes the clients that have it: they read nothing more. Or lets them drip: what they write
+/// comes byte by byte.
 #[derive(Clone, Default)]
-struct Freezer(Arc<(AtomicBool, Mutex<Option<Waker>>)>);
+struct Freezer(Arc<(AtomicBool, Mutex<Option<Waker>>, AtomicBool)>);
 
 impl Freezer {
+    fn drip(&self) {
+        self.0.2.store(true, Ordering::SeqCst);
+    }
+
     fn freeze(&self) {
         self.0.0.store(true, Ordering::SeqCst);
     }
@@ -36,6 +42,7 @@ impl Freezer {
 struct Freezable {
     socket: TcpStream,
     freezer: Freezer,
+    drop_falls: Interval,
 }
 
 impl AsyncRead for Freezable {
@@ -58,7 +65,13 @@ impl AsyncWrite for Freezable {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        if !self.freezer.0.2.load(Ordering::SeqCst) {
+            return Pin::new(&mut self.socket).poll_write(cx, bytes);
+        }
+        if self.drop_falls.poll_tick(cx).is_pending() {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.socket).poll_write(cx, &bytes[..1])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -99,11 +112,12 @@ async fn freezable(server: &TestServer, name: &str) -> (Client, Freezer) {
     server.add(&line("", name, &key));
     let freezer = Freezer::default();
     // The kernel is to buffer little of what is not read.
-    let socket = TcpSocket::new_v4().unwrap();
+    let socket = new_source();
     socket.set_recv_buffer_size(4096).unwrap();
     let stream = Freezable {
         socket: socket.connect(server.address).await.unwrap(),
         freezer: freezer.clone(),
+        drop_falls: interval(Duration::from_millis(10)),
     };
     let local = stream.socket.local_addr().unwrap();
     let config = Config {
@@ -233,6 +247,28 @@ async fn a_client_that_answers_no_keepalive_is_ended() {
     freezer.freeze();
     log::wait_for(&["logout", &format!("peer={}", again.local)]).await;
     channel.greeted().await;
+}
+
+#[tokio::test]
+async fn a_client_that_drips_does_not_count_as_alive() {
+    let settings = Settings {
+        keepalive_interval: Duration::from_millis(100),
+        keepalive_max: 3,
+        ..Settings::default()
+    };
+    let server = TestServer::with(Options {
+        settings,
+        ..Options::default()
+    })
+    .await;
+    let (dripping, freezer) = freezable(&server, "dripping").await;
+    let mut channel = dripping.shell().await;
+    channel.greeted().await;
+    freezer.drip();
+    // Its answers to the keepalives stand behind this.
+    channel.send("PING x\n".repeat(1000)).await;
+    let logged = log::wait_for(&["logout", &format!("peer={}", dripping.local)]).await;
+    assert!(is_dead(&logged), "{logged}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use russh::keys::{
 };
 use russh::{ChannelMsg, Pty, client};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -247,7 +248,7 @@ impl TestServer {
     }
 
     pub(crate) async fn try_connect(&self, config: client::Config) -> Result<Client, russh::Error> {
-        let socket = TcpStream::connect(self.address).await.unwrap();
+        let socket = new_source().connect(self.address).await.unwrap();
         let local = socket.local_addr().unwrap();
         Client::try_over(socket, local, config).await
     }
@@ -270,6 +271,16 @@ impl TestServer {
             other => panic!("no stats: {other:?}"),
         }
     }
+}
+
+/// A socket to connect with from an address that nobody else has: ports are used again, and a
+/// client is to be found in the log.
+pub(crate) fn new_source() -> TcpSocket {
+    static USED: AtomicU16 = AtomicU16::new(0);
+    let [high, low] = USED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 1, high, low], 0).into()).unwrap();
+    socket
 }
 
 /// A line of `authorized_keys`.
