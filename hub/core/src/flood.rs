@@ -272,9 +272,14 @@ impl Flood {
         forgotten
     }
 
-    /// Forgets the origins whose warnings are older than `window` and whose mute is over. Returns
-    /// their records, cleared.
-    pub(crate) fn take_ended(&mut self, window: Duration, now_ms: u64) -> Vec<OriginRecord> {
+    /// Forgets the origins whose warnings are older than `window` and whose mute is over, `most` of
+    /// them. Returns their records, cleared.
+    pub(crate) fn take_ended(
+        &mut self,
+        window: Duration,
+        now_ms: u64,
+        most: usize,
+    ) -> Vec<OriginRecord> {
         let holds = |record: &OriginRecord| {
             let warned = record.warnings > 0
                 && now_ms.saturating_sub(record.first_warning_ms) <= millis(window);
@@ -284,9 +289,12 @@ impl Flood {
             .origins
             .values()
             .filter(|record| !holds(record))
+            .take(most)
             .map(|record| cleared(record.origin.clone(), record.first_warning_ms))
             .collect();
-        self.origins.retain(|_, record| holds(record));
+        for record in &ended {
+            self.origins.remove(&record.origin);
+        }
         let origins = &self.origins;
         self.order.retain(|(began, origin)| {
             origins
@@ -555,7 +563,8 @@ mod tests {
             assert_eq!(forgotten.len(), usize::from(origin == "#3"));
         }
         assert_eq!(flood.origins(4_000).len(), 2);
-        let ended = flood.take_ended(minute, 62_500);
+        assert!(flood.take_ended(minute, 62_500, 0).is_empty());
+        let ended = flood.take_ended(minute, 62_500, 10);
         assert_eq!(ended.len(), 1);
         assert_eq!(ended[0].origin, "#2");
         assert_eq!(flood.order.len(), 1);

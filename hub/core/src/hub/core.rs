@@ -295,7 +295,9 @@ impl<S: Store> Core<S> {
             .values()
             .map(|role| role.flood.warning_window)
             .max();
-        let origins = self.flood.take_ended(longest.unwrap_or_default(), now_ms());
+        let origins =
+            self.flood
+                .take_ended(longest.unwrap_or_default(), now_ms(), ORIGIN_PLACES / 2);
         self.keep_origins(origins);
         let bans = self.bans.take_ended(now_ms());
         let (store, limit) = (self.store.clone(), self.policy.limits.store_timeout);
