@@ -36,7 +36,7 @@ pub(crate) enum Command {
     },
     /// Print a configuration in which every key is explained and has its default.
     SampleConfig,
-    /// Copy the SQLite database of a hub, running or not, to a new file; for PostgreSQL use pg_dump.
+    /// Copy the SQLite database of a hub, running or not, to a new file. PostgreSQL has its own tools.
     Backup {
         /// The file to make; it must not exist.
         file: PathBuf,
